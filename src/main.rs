@@ -1,0 +1,3 @@
+//! The `promostack` command.
+
+fn main() {}
