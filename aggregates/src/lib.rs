@@ -1,1 +1,18 @@
-//! What may happen: the aggregates, pure and synchronous.
+//! What may happen: the aggregates of PromoStack.
+//!
+//! Everything here is pure: no clock, no randomness, no I/O, nothing async. A
+//! command carries every fact needed to judge it, [`Decide::decide`] says yes
+//! (events) or no (a refusal with a reason), and
+//! [`Aggregate::apply`](cqrs_es::Aggregate::apply) folds events into state.
+
+pub mod campaign;
+pub mod code;
+mod decide;
+mod fact;
+mod personal;
+
+pub use campaign::Campaign;
+pub use code::{Code, CodeText};
+pub use decide::{Decide, collect};
+pub use fact::{Fact, UnreadableEvent};
+pub use personal::{PersonId, Personal, TelegramUser};

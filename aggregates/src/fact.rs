@@ -1,0 +1,56 @@
+//! Any event of any aggregate, typed.
+
+use cqrs_es::Aggregate;
+
+use crate::{Campaign, Code, Decide, campaign, code};
+
+/// An event of one of the aggregates. Projections and reactions match on it:
+/// exhaustively inside an aggregate, with `_` only between aggregates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// Of a coupon campaign.
+    Campaign(campaign::Event),
+    /// Of a shared code.
+    Code(code::Event),
+}
+
+impl Fact {
+    /// Reads a stored event.
+    ///
+    /// # Errors
+    /// [`UnreadableEvent`] when this program knows neither the aggregate nor
+    /// the version, or the payload is damaged. A reader must stop there: to
+    /// skip a fact is to lose it.
+    pub fn read(aggregate_type: &str, event_type: &str, version: &str, payload: &str) -> Result<Self, UnreadableEvent> {
+        match aggregate_type {
+            Campaign::TYPE => Campaign::read(event_type, version, payload).map(Self::Campaign),
+            Code::TYPE => Code::read(event_type, version, payload).map(Self::Code),
+            unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
+        }
+    }
+}
+
+/// A stored event this program cannot read; most often it was written by a
+/// newer one.
+#[derive(Debug, thiserror::Error)]
+pub enum UnreadableEvent {
+    /// No such aggregate here.
+    #[error("no aggregate is called {0:?}")]
+    Aggregate(String),
+    /// The event exists, this version of it does not.
+    #[error("event {event} has unknown version {version:?}")]
+    Version {
+        /// Aggregate and event type.
+        event: String,
+        /// The version found.
+        version: String,
+    },
+    /// The payload does not have the event's shape.
+    #[error("payload of {event} is not readable")]
+    Payload {
+        /// Aggregate and event type.
+        event: String,
+        /// What serde says.
+        source: serde_json::Error,
+    },
+}
