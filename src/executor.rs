@@ -1,0 +1,212 @@
+//! The command bus: load, decide, append, and decide again on a conflict.
+//!
+//! One [`Executor`] an aggregate type. A stream's state is cached; a command is
+//! decided on the state after the one before it, whether or not that one is
+//! durable yet, and acknowledged only when its own events are. Refusals go the
+//! same way, as appends without events: that is what makes sure they were
+//! decided on the newest state, whoever else writes to the stream.
+
+mod load;
+mod receipt;
+mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use aggregates::Decide;
+use quick_cache::sync::Cache;
+use sqlx::PgPool;
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::{
+    clock::Clock,
+    log::{Cause, Log, LogError, Once, Outcome, StreamName},
+    metrics::Metrics,
+    retry::Backoff,
+};
+pub use load::{LoadTask, Loader};
+use stream::{Attempt, Stream};
+
+/// Streams kept in memory, by aggregate type.
+const CACHED: usize = 20_000;
+/// How often and how long a command is decided again before its sender is told to try later.
+const ATTEMPTS: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A command with all that is not the aggregate's business.
+#[derive(Debug, Clone)]
+pub struct Wish<C> {
+    /// What is wanted.
+    pub command: C,
+    /// Who wants it, and why.
+    pub cause: Cause,
+    /// The key under which it takes effect once.
+    pub once: Option<Once>,
+    /// The version the stream must have (If-Match).
+    pub expected: Option<i64>,
+}
+
+/// A command that was accepted.
+#[derive(Debug, Clone)]
+pub struct Done<A: Decide> {
+    /// The stream it went to: for a repeated command that of the first time.
+    pub id: Arc<str>,
+    /// A read model that has come this far shows the effect.
+    pub position: i64,
+    /// The stream's version after it.
+    pub version: i64,
+    /// What happened.
+    pub events: Vec<A::Event>,
+    /// Whether it had taken effect before, under the same key.
+    pub repeated: bool,
+}
+
+/// A command that was not accepted.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SendError<R: std::error::Error> {
+    /// The aggregate says no.
+    #[error(transparent)]
+    Refused(R),
+    /// The stream is not at the expected version.
+    #[error("expected version {expected}, found {found}")]
+    Precondition {
+        /// What the sender had seen.
+        expected: i64,
+        /// What there is.
+        found: i64,
+    },
+    /// The key was used before for something else.
+    #[error("the idempotency key was used before for another request")]
+    KeyReused,
+    /// Others changed the stream each time; try again.
+    #[error("the command met other changes {attempts} times")]
+    Busy {
+        /// How often it was decided.
+        attempts: u32,
+    },
+    /// The log could not take it; it has had no effect.
+    #[error(transparent)]
+    Log(Arc<LogError>),
+}
+
+impl<R: std::error::Error> From<LogError> for SendError<R> {
+    fn from(error: LogError) -> Self {
+        Self::Log(Arc::new(error))
+    }
+}
+
+/// Decides commands on one type of aggregate. Cheap to clone.
+pub struct Executor<A: Decide>(Arc<Inner<A>>);
+
+impl<A: Decide> Clone for Executor<A> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+struct Inner<A: Decide> {
+    log: Log,
+    loader: Loader,
+    pool: PgPool,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    streams: Cache<Arc<str>, Arc<Stream<A>>>,
+}
+
+impl<A: Decide> Executor<A> {
+    /// An executor over a log.
+    #[must_use]
+    pub fn new(log: Log, loader: Loader, pool: PgPool, clock: Clock, metrics: Arc<Metrics>) -> Self {
+        Self(Arc::new(Inner { log, loader, pool, clock, metrics, streams: Cache::new(CACHED) }))
+    }
+
+    /// Decides a command and returns when its outcome is durable.
+    ///
+    /// # Errors
+    /// [`SendError`]; the command has then had no effect.
+    pub async fn send(&self, id: &str, wish: Wish<A::Command>) -> Result<Done<A>, SendError<A::Error>> {
+        let stream = self.stream(id);
+        let started = Instant::now();
+        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.attempt(&stream, &wish).await? {
+                Attempt::Accepted { events, position, version } => {
+                    return Ok(Done { id: stream.name.id.clone(), position, version, events, repeated: false });
+                }
+                Attempt::Refused(refusal) => return Err(SendError::Refused(refusal)),
+                Attempt::Repeated => return self.repeated(&wish).await,
+                // What is cached may itself be behind.
+                Attempt::Precondition { expected, found }
+                    if expected > found && stream.look(&self.0.loader, |_, newest, _| newest > found).await? => {}
+                Attempt::Precondition { expected, found } => {
+                    // The first time under this key may have been what changed the version.
+                    return match self.repeated(&wish).await {
+                        Err(SendError::Busy { .. }) => Err(SendError::Precondition { expected, found }),
+                        answer => answer,
+                    };
+                }
+                Attempt::Conflict if attempts >= ATTEMPTS || started.elapsed() > PATIENCE => {
+                    return Err(SendError::Busy { attempts });
+                }
+                Attempt::Conflict => {
+                    self.0.metrics.retries.with_label_values(&[A::TYPE]).inc();
+                    tokio::time::sleep(backoff.next()).await;
+                }
+            }
+        }
+    }
+
+    /// Shows the newest state of a stream, its version and its last position.
+    ///
+    /// # Errors
+    /// [`LogError`] when it cannot be read.
+    pub async fn look<T>(&self, id: &str, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
+        self.stream(id).look(&self.0.loader, show).await
+    }
+
+    fn stream(&self, id: &str) -> Arc<Stream<A>> {
+        if let Some(stream) = self.0.streams.get(id) {
+            return stream;
+        }
+        let id: Arc<str> = id.into();
+        let fresh = || -> Result<_, std::convert::Infallible> {
+            Ok(Arc::new(Stream::new(StreamName { kind: A::TYPE, id: id.clone() })))
+        };
+        match self.0.streams.get_or_insert_with(&id, fresh) {
+            Ok(stream) => stream,
+        }
+    }
+
+    async fn attempt(
+        &self,
+        stream: &Arc<Stream<A>>,
+        wish: &Wish<A::Command>,
+    ) -> Result<Attempt<A>, SendError<A::Error>> {
+        stream.refresh(&self.0.loader).await?;
+        let (answer, outcome) = oneshot::channel();
+        let decided = stream.decide(wish, &self.0.clock, &self.0.log, answer)?;
+        let decided = match decided {
+            stream::Decided::Waiting(decided) => decided,
+            stream::Decided::Early(attempt) => return Ok(attempt),
+        };
+        let (outcome, last) = outcome.await.map_err(|_| LogError::Closed)?;
+        Ok(match (outcome, decided.result) {
+            (Outcome::Written { .. }, Err(refusal)) => Attempt::Refused(refusal),
+            (Outcome::Written { position }, Ok(events)) => {
+                let position = if events.is_empty() { last } else { position + events.len() as i64 - 1 };
+                Attempt::Accepted { events, position, version: decided.version }
+            }
+            (Outcome::Conflict, _) => Attempt::Conflict,
+            (Outcome::Repeated, _) => Attempt::Repeated,
+            (Outcome::Failed(error), _) => return Err(SendError::Log(error)),
+        })
+    }
+
+    /// The answer that was given the first time.
+    async fn repeated(&self, wish: &Wish<A::Command>) -> Result<Done<A>, SendError<A::Error>> {
+        let nothing = SendError::Busy { attempts: 1 };
+        let Some(once) = &wish.once else { return Err(nothing) };
+        receipt::answer(&self.0.pool, once).await?.ok_or(nothing)?
+    }
+}

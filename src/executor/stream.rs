@@ -1,0 +1,243 @@
+//! One stream's state in this process: what is durable, and what runs ahead.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aggregates::Decide;
+use cqrs_es::DomainEvent;
+use tokio::sync::oneshot;
+
+use super::{Loader, SendError, Wish};
+use crate::{
+    clock::Clock,
+    log::{Append, Log, LogError, NewEvent, Outcome, StreamName, Ticket},
+};
+
+/// How one attempt at a command ended.
+pub(super) enum Attempt<A: Decide> {
+    Accepted { events: Vec<A::Event>, position: i64, version: i64 },
+    Refused(A::Error),
+    Conflict,
+    Repeated,
+    Precondition { expected: i64, found: i64 },
+}
+
+/// What a decision leads to.
+pub(super) enum Decided<A: Decide> {
+    /// It is queued; its outcome comes.
+    Waiting(Decision<A>),
+    /// Nothing was queued.
+    Early(Attempt<A>),
+}
+
+pub(super) struct Decision<A: Decide> {
+    pub(super) result: Result<Vec<A::Event>, A::Error>,
+    /// Of the stream, when the events are in it.
+    pub(super) version: i64,
+}
+
+/// A stream of one aggregate.
+pub(super) struct Stream<A: Decide> {
+    pub(super) name: StreamName,
+    /// Held while loading, so that many commands on a cold stream load it once.
+    loading: tokio::sync::Mutex<()>,
+    state: Mutex<State<A>>,
+}
+
+struct State<A: Decide> {
+    /// Whether `durable` may be decided on: false before the first load and
+    /// after a conflict.
+    fresh: bool,
+    /// Raised when an append fails: whatever was decided on top of it is void.
+    epoch: u64,
+    durable: At<A>,
+    /// `durable` and the events that are queued or being committed.
+    ahead: At<A>,
+    pending: usize,
+}
+
+#[derive(Clone)]
+struct At<A> {
+    state: A,
+    version: i64,
+    /// Of the last event; 0 before the first. Kept on `durable` only.
+    position: i64,
+}
+
+impl<A: Decide> Stream<A> {
+    pub(super) fn new(name: StreamName) -> Self {
+        let start = At { state: A::default(), version: 0, position: 0 };
+        Self {
+            name,
+            loading: tokio::sync::Mutex::default(),
+            state: Mutex::new(State { fresh: false, epoch: 0, durable: start.clone(), ahead: start, pending: 0 }),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<A>> {
+        // A panic under the lock is a panic in an aggregate's rules; the state is whole or void.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Loads what others appended, if the state is not fresh.
+    pub(super) async fn refresh(&self, loader: &Loader) -> Result<(), LogError> {
+        if self.lock().fresh {
+            return Ok(());
+        }
+        let _one_at_a_time = self.loading.lock().await;
+        loop {
+            let (fresh, version) = {
+                let state = self.lock();
+                (state.fresh, state.durable.version)
+            };
+            if fresh {
+                return Ok(());
+            }
+            let page = loader.load(&self.name, version).await?;
+            let mut state = self.lock();
+            if state.durable.version != version {
+                continue;
+            }
+            for event in &page.events {
+                state.durable.take(event)?;
+            }
+            if page.last {
+                state.ahead = state.durable.clone();
+                state.pending = 0;
+                state.fresh = true;
+            }
+        }
+    }
+
+    /// Decides and queues, in one step, so that the order of decisions is the
+    /// order of appends.
+    pub(super) fn decide(
+        self: &Arc<Self>,
+        wish: &Wish<A::Command>,
+        clock: &Clock,
+        log: &Log,
+        answer: oneshot::Sender<(Outcome, i64)>,
+    ) -> Result<Decided<A>, SendError<A::Error>> {
+        let mut state = self.lock();
+        if !state.fresh {
+            return Ok(Decided::Early(Attempt::Conflict));
+        }
+        if let Some(expected) = wish.expected
+            && expected != state.ahead.version
+        {
+            return Ok(Decided::Early(Attempt::Precondition { expected, found: state.ahead.version }));
+        }
+        let result = state.ahead.state.decide(&wish.command);
+        let events = result.as_ref().map_or(&[][..], Vec::as_slice);
+        let append = Append {
+            stream: self.name.clone(),
+            next: state.ahead.version + 1,
+            events: events.iter().map(|event| stored(event, clock)).collect::<Result<_, _>>()?,
+            cause: wish.cause.clone(),
+            refusal: match (&result, &wish.once) {
+                (Err(refusal), Some(_)) => Some(serde_json::to_string(refusal).map_err(unstorable)?),
+                _ => None,
+            },
+            once: wish.once.clone(),
+        };
+        let ticket = InFlight { stream: self.clone(), epoch: state.epoch, events: events.to_vec(), answer };
+        log.submit(append, Box::new(ticket))?;
+        state.pending += 1;
+        for event in events {
+            state.ahead.state.apply(event.clone());
+            state.ahead.version += 1;
+        }
+        let version = state.ahead.version;
+        Ok(Decided::Waiting(Decision { result, version }))
+    }
+
+    /// Shows the newest durable state.
+    pub(super) async fn look<T>(&self, loader: &Loader, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
+        loop {
+            self.refresh(loader).await?;
+            let version = self.lock().durable.version;
+            let page = loader.load(&self.name, version).await?;
+            let mut state = self.lock();
+            if state.durable.version != version {
+                continue;
+            }
+            if page.events.is_empty() {
+                return Ok(show(&state.durable.state, state.durable.version, state.durable.position));
+            }
+            if state.pending == 0 {
+                // Others appended; take it in and look again.
+                state.fresh = false;
+                continue;
+            }
+            // Some of it may be this process's own, on its way: show a copy.
+            let mut copy = state.durable.clone();
+            drop(state);
+            for event in &page.events {
+                copy.take(event)?;
+            }
+            return Ok(show(&copy.state, copy.version, copy.position));
+        }
+    }
+}
+
+impl<A: Decide> At<A> {
+    fn take(&mut self, event: &super::load::Loaded) -> Result<(), LogError> {
+        let read = A::read(&event.name, &event.version, &event.payload)
+            .map_err(|source| LogError::Unreadable { position: event.position, source })?;
+        self.state.apply(read);
+        self.version = event.sequence;
+        self.position = event.position;
+        Ok(())
+    }
+}
+
+/// A decision on its way to the log.
+struct InFlight<A: Decide> {
+    stream: Arc<Stream<A>>,
+    epoch: u64,
+    events: Vec<A::Event>,
+    answer: oneshot::Sender<(Outcome, i64)>,
+}
+
+impl<A: Decide> Ticket for InFlight<A> {
+    fn stands(&self) -> bool {
+        self.stream.lock().epoch == self.epoch
+    }
+
+    fn settle(self: Box<Self>, outcome: Outcome) {
+        let mut state = self.stream.lock();
+        if state.epoch == self.epoch {
+            match &outcome {
+                Outcome::Written { position } => {
+                    state.pending = state.pending.saturating_sub(1);
+                    for (position, event) in (*position..).zip(self.events) {
+                        state.durable.state.apply(event);
+                        state.durable.version += 1;
+                        state.durable.position = position;
+                    }
+                }
+                Outcome::Repeated if self.events.is_empty() => state.pending = state.pending.saturating_sub(1),
+                Outcome::Conflict | Outcome::Repeated | Outcome::Failed(_) => {
+                    state.epoch += 1;
+                    state.fresh = false;
+                }
+            }
+        }
+        let last = state.durable.position;
+        drop(state);
+        // The sender may have gone; its command stands all the same.
+        let _ = self.answer.send((outcome, last));
+    }
+}
+
+fn stored<E: DomainEvent>(event: &E, clock: &Clock) -> Result<NewEvent, LogError> {
+    Ok(NewEvent {
+        id: clock.new_id(),
+        name: event.event_type(),
+        version: event.event_version(),
+        payload: serde_json::to_string(event).map_err(unstorable)?,
+    })
+}
+
+fn unstorable(error: serde_json::Error) -> LogError {
+    LogError::Unstorable { source: sqlx::Error::Encode(Box::new(error)) }
+}

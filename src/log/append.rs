@@ -1,0 +1,251 @@
+//! The appender: one task a process, one batch in flight, in order.
+//!
+//! A batch is whatever came while the batch before it was being committed.
+//! Decisions of one stream may follow each other without waiting (pipelining):
+//! they come in order, and when one of them fails, those decided on top of it
+//! say by [`Ticket::stands`] that they must not be tried.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Instant,
+};
+use uuid::Uuid;
+
+use super::{Append, LogError, Outcome, statement};
+use crate::{
+    metrics::Metrics,
+    retry::Backoff,
+    wake::{Topic, Wake},
+};
+
+/// Commands in one batch at the most.
+const BATCH: usize = 2_048;
+/// Events in one batch at the most, give or take one command's.
+const BATCH_EVENTS: usize = 8_192;
+/// How long commands that were not yet tried wait for a lost database.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Whoever waits for an append.
+pub trait Ticket: Send {
+    /// Whether what the decision was made on is still true as far as this
+    /// process knows.
+    fn stands(&self) -> bool {
+        true
+    }
+
+    /// Takes the outcome. Called once, in the order of appends; must not block.
+    fn settle(self: Box<Self>, outcome: Outcome);
+}
+
+pub(super) struct Answer(pub(super) oneshot::Sender<Outcome>);
+
+impl Ticket for Answer {
+    fn settle(self: Box<Self>, outcome: Outcome) {
+        // Whoever asked may have given up; the outcome stands all the same.
+        let _ = self.0.send(outcome);
+    }
+}
+
+pub(super) struct Entry {
+    pub(super) append: Append,
+    pub(super) ticket: Box<dyn Ticket>,
+}
+
+pub(super) struct Appender {
+    options: PgConnectOptions,
+    entries: mpsc::Receiver<Entry>,
+    wake: Wake,
+    metrics: Arc<Metrics>,
+    writer: Option<Writer>,
+    /// The writer that was lost with a batch in doubt or merely lost.
+    lost: Option<Uuid>,
+}
+
+/// A connection with a name that can be retired.
+pub(super) struct Writer {
+    pub(super) id: Uuid,
+    pub(super) connection: PgConnection,
+}
+
+/// How an attempt to append a batch ended.
+enum Attempt {
+    Done(Vec<Outcome>),
+    /// The database said no to the whole statement: nothing of it is stored.
+    Refused(sqlx::Error),
+    /// Whether it was committed is not known.
+    InDoubt(sqlx::Error),
+}
+
+impl Appender {
+    pub(super) fn new(
+        options: PgConnectOptions,
+        entries: mpsc::Receiver<Entry>,
+        wake: Wake,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { options, entries, wake, metrics, writer: None, lost: None }
+    }
+
+    pub(super) async fn run(mut self) {
+        let mut received = Vec::with_capacity(BATCH);
+        while self.entries.recv_many(&mut received, BATCH).await > 0 {
+            let mut waiting = received.drain(..).peekable();
+            while waiting.peek().is_some() {
+                let mut events = 0;
+                let mut batch = Vec::with_capacity(waiting.len());
+                while events < BATCH_EVENTS
+                    && let Some(entry) = waiting.next()
+                {
+                    events += entry.append.events.len();
+                    batch.push(entry);
+                }
+                self.work(batch).await;
+            }
+        }
+    }
+
+    /// Brings a batch to its outcomes, however long that takes.
+    async fn work(&mut self, mut batch: Vec<Entry>) {
+        // Before the first try nothing is in doubt, so nobody has to wait for ever.
+        if let Err(error) = self.connect_within(PATIENCE).await {
+            let error = Arc::new(LogError::Unavailable { operation: "connect", source: error });
+            batch.drain(..).for_each(|entry| entry.ticket.settle(Outcome::Failed(error.clone())));
+            return;
+        }
+        let (batch, stale): (Vec<_>, Vec<_>) = batch.into_iter().partition(|entry| entry.ticket.stands());
+        stale.into_iter().for_each(|entry| entry.ticket.settle(Outcome::Conflict));
+        if batch.is_empty() {
+            return;
+        }
+        let (appends, tickets): (Vec<_>, Vec<_>) = batch.into_iter().map(|entry| (entry.append, entry.ticket)).unzip();
+        let outcomes = self.append(&appends).await;
+        if appends.iter().zip(&outcomes).any(|(a, o)| !a.events.is_empty() && matches!(o, Outcome::Written { .. })) {
+            self.wake.up(Topic::Events);
+        }
+        for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
+            ticket.settle(outcome);
+        }
+    }
+
+    async fn append(&mut self, appends: &[Append]) -> Vec<Outcome> {
+        let started = Instant::now();
+        let outcomes = match self.attempt(appends).await {
+            Attempt::Done(outcomes) => outcomes,
+            Attempt::InDoubt(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, commands = appends.len(), "append in doubt");
+                self.settle_doubt(appends).await
+            }
+            Attempt::Refused(error) if is_data_error(&error) => self.append_singly(appends).await,
+            Attempt::Refused(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, commands = appends.len(), "append refused");
+                let Outcome::Failed(shared) = failed(error) else { unreachable!("failed() fails") };
+                appends.iter().map(|_| Outcome::Failed(shared.clone())).collect()
+            }
+        };
+        self.metrics.appended(appends, &outcomes, started.elapsed());
+        outcomes
+    }
+
+    /// One of them cannot be stored; the others must not suffer for it.
+    async fn append_singly(&mut self, appends: &[Append]) -> Vec<Outcome> {
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(appends.len());
+        // What was decided on top of events that are not there must not be written.
+        let mut stale = HashSet::new();
+        for append in appends {
+            let one = std::slice::from_ref(append);
+            let outcome = if stale.contains(&append.stream) {
+                Outcome::Conflict
+            } else {
+                match self.attempt(one).await {
+                    Attempt::Done(mut outcomes) => outcomes.remove(0),
+                    Attempt::InDoubt(_) => self.settle_doubt(one).await.remove(0),
+                    Attempt::Refused(source) => failed(source),
+                }
+            };
+            if !matches!(outcome, Outcome::Written { .. }) {
+                stale.insert(append.stream.clone());
+            }
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    async fn attempt(&mut self, appends: &[Append]) -> Attempt {
+        let writer = match self.connected().await {
+            Ok(writer) => writer,
+            // Not sent, so not in doubt.
+            Err(error) => return Attempt::Refused(error),
+        };
+        match statement::append(writer, appends).await {
+            Ok(outcomes) => Attempt::Done(outcomes),
+            Err(error) if statement::is_certain(&error) => Attempt::Refused(error),
+            Err(error) => {
+                self.lost = self.writer.take().map(|writer| writer.id);
+                Attempt::InDoubt(error)
+            }
+        }
+    }
+
+    /// Looks up what became of a batch whose connection was lost. The lost
+    /// writer is retired first (on reconnecting): after that it can no longer
+    /// append, so what is not in the log now never will be.
+    async fn settle_doubt(&mut self, appends: &[Append]) -> Vec<Outcome> {
+        let mut backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+        loop {
+            match self.connected().await {
+                Ok(writer) => match statement::look_up(&mut writer.connection, appends).await {
+                    Ok(outcomes) => return outcomes,
+                    Err(error) => {
+                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot look up an append in doubt");
+                        self.lost = self.writer.take().map(|writer| writer.id);
+                    }
+                },
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "the event log is away");
+                }
+            }
+            tokio::time::sleep(backoff.next()).await;
+        }
+    }
+
+    async fn connect_within(&mut self, patience: Duration) -> Result<(), sqlx::Error> {
+        let deadline = Instant::now() + patience;
+        let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
+        loop {
+            match self.connected().await {
+                Ok(_) => return Ok(()),
+                Err(error) if Instant::now() >= deadline => return Err(error),
+                Err(_) => tokio::time::sleep(backoff.next()).await,
+            }
+        }
+    }
+
+    async fn connected(&mut self) -> Result<&mut Writer, sqlx::Error> {
+        if self.writer.is_none() {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            if let Some(lost) = self.lost {
+                statement::retire(&mut connection, lost).await?;
+                self.lost = None;
+            }
+            self.writer = Some(Writer { id: statement::writer_id(), connection });
+        }
+        Ok(self.writer.as_mut().expect("was just connected"))
+    }
+}
+
+/// Classes 22 (data), 23 (constraint) and 54 (limits): a matter of one command's content.
+fn is_data_error(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return matches!(error, sqlx::Error::Encode(_)) };
+    error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
+}
+
+fn failed(source: sqlx::Error) -> Outcome {
+    Outcome::Failed(Arc::new(if is_data_error(&source) {
+        LogError::Unstorable { source }
+    } else {
+        LogError::Unavailable { operation: "append", source }
+    }))
+}
