@@ -14,7 +14,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{Append, LogError, Outcome, statement};
+use super::{Append, LogError, Outcome, StreamName, statement};
 use crate::{
     metrics::Metrics,
     retry::Backoff,
@@ -137,7 +137,7 @@ impl Appender {
         let started = Instant::now();
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(appends.len());
         // Streams of which something was not written: what was decided on top of it must not be.
-        let mut stale = HashSet::new();
+        let mut stale: HashSet<StreamName> = HashSet::new();
         // What is still to be appended; the first part comes last.
         let mut parts = vec![appends];
         while let Some(part) = parts.pop() {

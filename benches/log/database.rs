@@ -1,0 +1,94 @@
+//! A database for the run, dropped afterwards.
+
+use promostack::clock::Clock;
+use sqlx::{
+    Connection, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// The server to measure on.
+#[allow(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
+fn server() -> PgConnectOptions {
+    std::env::var("DATABASE_URL")
+        .expect("DATABASE_URL names a PostgreSQL server on which databases may be created")
+        .parse()
+        .expect("DATABASE_URL is a PostgreSQL URL")
+}
+
+/// A migrated database that is dropped with this value.
+pub(crate) struct Database {
+    server: PgConnectOptions,
+    name: String,
+}
+
+impl Database {
+    pub(crate) async fn create() -> Self {
+        let server = server();
+        let name = format!("bench_{}", Clock::system().new_id().simple());
+        let mut connection = PgConnection::connect_with(&server).await.expect("the server answers");
+        execute(&mut connection, &format!("create database {name}")).await;
+        let database = Self { server, name };
+        sqlx::migrate!().run_direct(&mut database.connect().await).await.expect("the migrations run");
+        database
+    }
+
+    pub(crate) fn options(&self) -> PgConnectOptions {
+        self.server.clone().database(&self.name)
+    }
+
+    pub(crate) async fn connect(&self) -> PgConnection {
+        PgConnection::connect_with(&self.options()).await.expect("the database is there")
+    }
+
+    /// A pool on a schema, with patience enough for a thousand who wait.
+    pub(crate) async fn pool(&self, schema: &str, connections: u32) -> PgPool {
+        PgPoolOptions::new()
+            .min_connections(connections)
+            .max_connections(connections)
+            .acquire_timeout(std::time::Duration::from_secs(60))
+            .connect_with(self.options().options([("search_path", schema)]))
+            .await
+            .expect("the database is there")
+    }
+
+    /// Runs statements without parameters.
+    pub(crate) async fn run(&self, statements: &str) {
+        execute(&mut self.connect().await, statements).await;
+    }
+
+    /// Puts events of a hundred running campaigns into an empty log.
+    pub(crate) async fn fill(&self, events: i64) {
+        let mut connection = self.connect().await;
+        sqlx::query(include_str!("fill.sql")).bind(events).execute(&mut connection).await.expect("the log is filled");
+        execute(&mut connection, "vacuum analyze events").await;
+        execute(&mut connection, "checkpoint").await;
+    }
+
+    /// A transaction that began, has an id, and does not end.
+    pub(crate) async fn open_transaction(&self) -> PgConnection {
+        let mut connection = self.connect().await;
+        execute(&mut connection, "begin isolation level repeatable read; select txid_current(), count(*) from events")
+            .await;
+        connection
+    }
+}
+
+async fn execute(connection: &mut PgConnection, statements: &str) {
+    sqlx::raw_sql(statements).execute(connection).await.expect("the server does as it is told");
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (server, statement) = (self.server.clone(), format!("drop database {} with (force)", self.name));
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect_with(&server).await?;
+                sqlx::query(&statement).execute(&mut connection).await.map(|_| ())
+            })
+        });
+        if let Ok(Err(error)) = dropped.join() {
+            eprintln!("{}: {error}", self.name);
+        }
+    }
+}
