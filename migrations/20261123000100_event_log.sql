@@ -11,8 +11,9 @@ create table events (
     id              uuid not null,
     -- Never earlier than the event before it, whatever the server's clock does.
     recorded_at     timestamptz not null,
-    aggregate_type  text not null,
-    aggregate_id    text not null,
+    -- Compared as bytes: nobody sorts by these, and every append looks them up.
+    aggregate_type  text collate "C" not null,
+    aggregate_id    text collate "C" not null,
     sequence        bigint not null check (sequence > 0),
     event_type      text not null,
     event_version   text not null,
@@ -22,7 +23,13 @@ create table events (
     correlation_id  uuid not null,
     causation       text not null,
     unique (aggregate_type, aggregate_id, sequence)
-);
+)
+-- No vacuum because of inserts: it would find nothing to remove, but it would
+-- list what little room there is at the end of each old page, and from then on
+-- small events would go there, one here and one there, at half the speed, and
+-- no longer side by side with those that are read with them. Statistics are
+-- still gathered, and a vacuum still comes before transaction ids run out.
+with (autovacuum_vacuum_insert_threshold = -1);
 
 create function refuse_change() returns trigger language plpgsql as $$
 begin
@@ -99,7 +106,14 @@ create function append_events(
     e_type text[], e_stream text[], e_sequence bigint[], e_id uuid[], e_name text[], e_version text[],
     e_payload text[], e_actor text[], e_correlation uuid[], e_causation text[],
     out base bigint, out outcomes smallint[], out positions bigint[]
-) language plpgsql as $$
+)
+language plpgsql
+-- The plans that are right for a log of any length, from the first event on:
+-- those made for what there is now are made anew with every small batch, and
+-- read the whole of a log that was empty a minute ago.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
 declare
     last_position bigint;
     last_time timestamptz;
@@ -124,10 +138,11 @@ begin
                            from unnest(c_type, c_stream, c_next, c_count) as c (type, stream, next, count)
                           group by type, stream) s
              where length <> count
+                -- (`offset 0`: look it up stream by stream, never in a table made of all events.)
                 or start > 1 and not exists (select from events e where e.aggregate_type = s.type
-                                                and e.aggregate_id = s.stream and e.sequence = s.start - 1)
+                                                and e.aggregate_id = s.stream and e.sequence = s.start - 1 offset 0)
                 or count = 0 and exists (select from events e where e.aggregate_type = s.type
-                                            and e.aggregate_id = s.stream and e.sequence = s.start)
+                                            and e.aggregate_id = s.stream and e.sequence = s.start offset 0)
         ) then
             raise unique_violation;
         end if;
@@ -136,12 +151,14 @@ begin
         select base + n, id, last_time, type, stream, sequence, name, version, payload::json, actor, correlation, causation
           from unnest(e_type, e_stream, e_sequence, e_id, e_name, e_version, e_payload, e_actor, e_correlation, e_causation)
                with ordinality as e (type, stream, sequence, id, name, version, payload, actor, correlation, causation, n);
-        insert into receipts
-        select source, key, fingerprint, type, stream, case when count > 0 then base + first end, count,
-               next - 1 + count, refusal::json, last_time
-          from unnest(c_type, c_stream, c_next, c_first, c_count, c_source, c_key, c_fingerprint, c_refusal)
-               as c (type, stream, next, first, count, source, key, fingerprint, refusal)
-         where key is not null;
+        if cardinality(array_remove(c_key, null)) > 0 then
+            insert into receipts
+            select source, key, fingerprint, type, stream, case when count > 0 then base + first end, count,
+                   next - 1 + count, refusal::json, last_time
+              from unnest(c_type, c_stream, c_next, c_first, c_count, c_source, c_key, c_fingerprint, c_refusal)
+                   as c (type, stream, next, first, count, source, key, fingerprint, refusal)
+             where key is not null;
+        end if;
         return;
     exception when unique_violation then
         -- One by one, below.
@@ -187,6 +204,24 @@ begin
             last_position := last_position + w.count;
         end if;
     end loop;
+end $$;
+
+-- The next `most` events of each of many streams, after the sequence that is
+-- already known of it; `n` says of which, from 1.
+create function load_streams(types text[], streams text[], known bigint[], most bigint)
+returns table (n bigint, sequence bigint, "position" bigint, event_type text, event_version text, payload text)
+language plpgsql stable
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+    return query
+        select w.n, e.sequence, e.position, e.event_type, e.event_version, e.payload::text
+          from unnest(types, streams, known) with ordinality as w (type, stream, known, n)
+         cross join lateral (select * from events e
+                              where e.aggregate_type = w.type and e.aggregate_id = w.stream
+                                and e.sequence > w.known and e.sequence <= w.known + most
+                              order by e.sequence offset 0) e;
 end $$;
 
 -- The first position recorded at or after a time: positions and times run the

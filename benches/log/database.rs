@@ -32,6 +32,15 @@ impl Database {
         database
     }
 
+    /// Another one with the same content.
+    pub(crate) async fn copy(&self) -> Self {
+        let copy = Self { server: self.server.clone(), name: format!("bench_{}", Clock::system().new_id().simple()) };
+        let statement = format!("create database {} template {} strategy file_copy", copy.name, self.name);
+        execute(&mut PgConnection::connect_with(&self.server).await.expect("the server answers"), &statement).await;
+        copy.run("checkpoint").await;
+        copy
+    }
+
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.server.clone().database(&self.name)
     }
@@ -60,15 +69,14 @@ impl Database {
     pub(crate) async fn fill(&self, events: i64) {
         let mut connection = self.connect().await;
         sqlx::query(include_str!("fill.sql")).bind(events).execute(&mut connection).await.expect("the log is filled");
-        execute(&mut connection, "vacuum analyze events").await;
+        execute(&mut connection, "analyze events").await;
         execute(&mut connection, "checkpoint").await;
     }
 
-    /// A transaction that began, has an id, and does not end.
+    /// A transaction that began, has an id and a snapshot, and does not end.
     pub(crate) async fn open_transaction(&self) -> PgConnection {
         let mut connection = self.connect().await;
-        execute(&mut connection, "begin isolation level repeatable read; select txid_current(), count(*) from events")
-            .await;
+        execute(&mut connection, "begin isolation level repeatable read; select txid_current()").await;
         connection
     }
 }

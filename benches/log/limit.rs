@@ -29,15 +29,15 @@ pub(crate) async fn prepare(database: &Database) {
         .await;
 }
 
-pub(crate) async fn inserts(database: &Database, connections: u32) -> Sample {
-    let pool = database.pool("bulk", connections).await;
+pub(crate) async fn inserts(database: &Database, connections: usize) -> Sample {
+    let pool = database.pool("bulk", connections as u32).await;
     let last: i64 = sqlx::query_scalar("select coalesce(max(position), 0) from events")
         .fetch_one(&pool)
         .await
         .expect("the last position");
     let position = Arc::new(AtomicI64::new(last + 1));
     let shared = pool.clone();
-    let mut sample = cycle(Round::new(connections as usize), move |_| {
+    let mut sample = cycle(Round::new(connections), move |_| {
         let (pool, position) = (shared.clone(), position.clone());
         async move {
             let first = position.fetch_add(ROWS, Ordering::Relaxed);

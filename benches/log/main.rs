@@ -22,6 +22,8 @@ use report::{Report, Row};
 const ROUNDS: usize = 3;
 /// Commands in flight.
 const LEVELS: [usize; 3] = [1, 32, 1_024];
+/// What counts as many of them.
+const MOST: usize = LEVELS[2];
 /// Stored events before the appends to a short and to a long log.
 const FEW: i64 = 10_000;
 const MANY: i64 = 1_000_000;
@@ -44,14 +46,37 @@ impl Streams {
     }
 }
 
+/// Whether to measure something: every word of the command line is one of its
+/// words, as in `cargo bench --bench log -- distinct promostack 1024`.
+fn wanted(words: &[&str]) -> bool {
+    std::env::args().skip(1).filter(|word| word != "--bench").all(|word| words.contains(&&*word))
+}
+
+/// Rounds of several peers, who take turns.
+#[derive(Default)]
+struct Rounds(Vec<(Row, Vec<Sample>)>);
+
+impl Rounds {
+    /// A sample for a row.
+    fn push(&mut self, row: Row, sample: Sample) {
+        match self.0.iter_mut().find(|(known, _)| *known == row) {
+            Some((_, samples)) => samples.push(sample),
+            None => self.0.push((row, vec![sample])),
+        }
+    }
+
+    fn report(self, report: &mut Report) {
+        for (row, samples) in self.0 {
+            report.add(row.measured(median(samples)));
+        }
+    }
+}
+
 #[tokio::main(worker_threads = 2)]
 async fn main() {
-    // `cargo test --benches` runs this too; there is nothing to test.
-    if std::env::args().any(|argument| argument == "--test") {
-        return;
-    }
     let mut report = Report::default();
     commands(&mut report).await;
+    replays(&mut report).await;
     long_log(&mut report).await;
     report.print();
 }
@@ -64,57 +89,70 @@ async fn commands(report: &mut Report) {
     limit::prepare(&database).await;
     for streams in [Streams::Distinct, Streams::Hot] {
         for in_flight in LEVELS {
+            let name = streams.name();
+            let level = in_flight.to_string();
             let round = Round::new(in_flight);
-            let mut samples: [Vec<Sample>; 3] = Default::default();
-            let mut limits: [Vec<Sample>; 2] = Default::default();
+            let mut rounds = Rounds::default();
+            let row = |store| Row::of(name, store).in_flight(in_flight);
             for _ in 0..ROUNDS {
-                samples[0].push(ours::commands(&database, streams, round).await);
-                samples[1].push(stock::commands(&database, streams, round).await);
-                samples[2].push(plain::commands(&database, streams, round).await);
-                if streams == Streams::Distinct && in_flight == 1_024 {
-                    for (samples, connections) in limits.iter_mut().zip([8, 32]) {
-                        samples.push(limit::inserts(&database, connections).await);
+                if wanted(&[name, "promostack", &level]) {
+                    rounds.push(row("promostack"), ours::commands(&database, streams, round).await);
+                }
+                if wanted(&[name, "postgres-es", &level]) {
+                    rounds.push(row("postgres-es"), stock::commands(&database, streams, round).await);
+                }
+                if wanted(&[name, "plain-sql", &level]) {
+                    rounds.push(row("plain-sql"), plain::commands(&database, streams, round).await);
+                }
+                if streams == Streams::Distinct && in_flight == MOST && wanted(&[name, "bulk-insert", &level]) {
+                    for connections in [8, 32_usize] {
+                        let row = Row::of(name, "bulk-insert").in_flight(connections);
+                        rounds.push(row, limit::inserts(&database, connections).await);
                     }
                 }
             }
-            for (samples, store) in samples.into_iter().zip(["promostack", "postgres-es", "plain-sql"]) {
-                report.add(Row::of(streams.name(), store, median(samples)).in_flight(in_flight));
-            }
-            for (samples, connections) in limits.into_iter().zip([8, 32]) {
-                if !samples.is_empty() {
-                    report.add(Row::of(streams.name(), "bulk-insert", median(samples)).in_flight(connections));
-                }
-            }
+            rounds.report(report);
         }
     }
 }
 
-/// Reading a long log, and appending to it.
-async fn long_log(report: &mut Report) {
+/// Reading a long log.
+async fn replays(report: &mut Report) {
+    if !wanted(&["replay"]) {
+        return;
+    }
     let long = Database::create().await;
     long.fill(MANY).await;
-    let (mut replays, mut copies) = (vec![], vec![]);
+    let mut rounds = Rounds::default();
+    let row = |store| Row::of("replay", store).stored(MANY);
     for _ in 0..ROUNDS {
-        copies.push(replay::copy(&long, MANY).await);
-        replays.push(replay::facts(&long, MANY).await);
+        rounds.push(row("promostack"), replay::facts(&long, MANY).await);
+        rounds.push(row("copy"), replay::copy(&long, MANY).await);
     }
-    report.add(Row::of("replay", "promostack", median(replays)).stored(MANY));
-    report.add(Row::of("replay", "copy", median(copies)).stored(MANY));
+    rounds.report(report);
+}
 
-    let round = Round::short(1_024);
-    let mut samples: [Vec<Sample>; 3] = Default::default();
+/// Appending to a long log, and beside a long transaction.
+async fn long_log(report: &mut Report) {
+    if !wanted(&["append_at"]) && !wanted(&["long_tx"]) {
+        return;
+    }
+    let (short, long) = (Database::create().await, Database::create().await);
+    short.fill(FEW).await;
+    long.fill(MANY).await;
+    let mut rounds = Rounds::default();
+    let row = |case, stored| Row::of(case, "promostack").in_flight(MOST).stored(stored);
     for _ in 0..ROUNDS {
-        let short = Database::create().await;
-        short.fill(FEW).await;
-        samples[0].push(ours::commands(&short, Streams::Distinct, round).await);
-        samples[1].push(ours::commands(&long, Streams::Distinct, round).await);
-        let transaction = long.open_transaction().await;
-        samples[2].push(ours::commands(&long, Streams::Distinct, round).await);
+        // Fresh copies, so that both are as long as it says, and in the same state.
+        let round = Round::short(MOST);
+        let copy = short.copy().await;
+        rounds.push(row("append_at", FEW), ours::commands(&copy, Streams::Distinct, round).await);
+        let copy = long.copy().await;
+        rounds.push(row("append_at", MANY), ours::commands(&copy, Streams::Distinct, round).await);
+        let copy = long.copy().await;
+        let transaction = copy.open_transaction().await;
+        rounds.push(row("long_tx", MANY), ours::commands(&copy, Streams::Distinct, round).await);
         drop(transaction);
     }
-    for (samples, (case, stored)) in
-        samples.into_iter().zip([("append_at", FEW), ("append_at", MANY), ("long_tx", MANY)])
-    {
-        report.add(Row::of(case, "promostack", median(samples)).in_flight(1_024).stored(stored));
-    }
+    rounds.report(report);
 }

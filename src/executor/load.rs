@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::log::{LogError, StreamName};
@@ -42,15 +42,20 @@ pub struct Loader(mpsc::Sender<Request>);
 /// The task behind a [`Loader`].
 pub struct LoadTask {
     pool: PgPool,
+    /// Kept, so that no command has to wait for a free one, or for a look at
+    /// whether it still works.
+    connection: Option<PgConnection>,
     requests: mpsc::Receiver<Request>,
 }
+
+type Pages = HashMap<i64, PageOfStream>;
 
 impl Loader {
     /// A loader and its task; the task ends with the last clone of the loader.
     #[must_use]
     pub fn new(pool: PgPool) -> (Self, LoadTask) {
         let (sender, requests) = mpsc::channel(BATCH);
-        (Self(sender), LoadTask { pool, requests })
+        (Self(sender), LoadTask { pool, connection: None, requests })
     }
 
     pub(super) async fn load(&self, stream: &StreamName, after: i64) -> Result<PageOfStream, LogError> {
@@ -75,7 +80,7 @@ impl LoadTask {
     pub async fn run(mut self) {
         let mut requests = Vec::with_capacity(BATCH);
         while self.requests.recv_many(&mut requests, BATCH).await > 0 {
-            match load(&self.pool, &requests).await {
+            match self.load(&requests).await {
                 Ok(mut pages) => {
                     for (n, request) in requests.drain(..).enumerate() {
                         let page = pages.remove(&(n as i64 + 1)).unwrap_or(PageOfStream { events: vec![], last: true });
@@ -91,28 +96,37 @@ impl LoadTask {
             }
         }
     }
+
+    async fn load(&mut self, requests: &[Request]) -> Result<Pages, sqlx::Error> {
+        if let Some(mut kept) = self.connection.take()
+            && let Ok(pages) = load(&mut kept, requests).await
+        {
+            self.connection = Some(kept);
+            return Ok(pages);
+        }
+        // There was none, or it was lost: a new one decides.
+        let mut fresh = self.pool.acquire().await?.detach();
+        let pages = load(&mut fresh, requests).await?;
+        self.connection = Some(fresh);
+        Ok(pages)
+    }
 }
 
 /// Pages by the number of their request, from 1.
-async fn load(pool: &PgPool, requests: &[Request]) -> Result<HashMap<i64, PageOfStream>, sqlx::Error> {
+async fn load(connection: &mut PgConnection, requests: &[Request]) -> Result<Pages, sqlx::Error> {
     let kinds: Vec<&str> = requests.iter().map(|request| request.stream.kind).collect();
     let ids: Vec<&str> = requests.iter().map(|request| &*request.stream.id).collect();
     let after: Vec<i64> = requests.iter().map(|request| request.after).collect();
     let rows: Vec<(i64, i64, i64, String, String, String)> = sqlx::query_as(
-        "select w.n, e.sequence, e.position, e.event_type, e.event_version, e.payload::text \
-           from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as w (kind, id, after, n) \
-          cross join lateral (select * from events \
-                               where aggregate_type = w.kind and aggregate_id = w.id \
-                                 and sequence > w.after and sequence <= w.after + $4 \
-                               order by sequence) e",
+        "select n, sequence, position, event_type, event_version, payload from load_streams($1, $2, $3, $4)",
     )
     .bind(kinds)
     .bind(ids)
     .bind(after)
     .bind(PAGE)
-    .fetch_all(pool)
+    .fetch_all(connection)
     .await?;
-    let mut pages: HashMap<i64, PageOfStream> = HashMap::new();
+    let mut pages = Pages::new();
     for (n, sequence, position, name, version, payload) in rows {
         pages.entry(n).or_default().events.push(Loaded { sequence, position, name, version, payload });
     }

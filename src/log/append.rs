@@ -7,6 +7,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use futures_util::future;
 use sqlx::{Connection, PgConnection, postgres::PgConnectOptions};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -63,6 +64,8 @@ pub(super) struct Appender {
     writer: Option<Writer>,
     /// The writer that was lost with a batch in doubt or merely lost.
     lost: Option<Uuid>,
+    /// Outcomes that are yet to be told: see [`Appender::tell`].
+    untold: Vec<(Box<dyn Ticket>, Outcome)>,
 }
 
 /// A connection with a name that can be retired.
@@ -87,7 +90,7 @@ impl Appender {
         wake: Wake,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { options, entries, wake, metrics, writer: None, lost: None }
+        Self { options, entries, wake, metrics, writer: None, lost: None, untold: vec![] }
     }
 
     pub(super) async fn run(mut self) {
@@ -112,6 +115,9 @@ impl Appender {
 
     /// Brings a batch to its outcomes, however long that takes.
     async fn work(&mut self, mut batch: Vec<Entry>) {
+        if self.writer.is_none() {
+            self.tell();
+        }
         // Before the first try nothing is in doubt, so nobody has to wait for ever.
         if let Err(error) = self.connect_within(PATIENCE).await {
             let error = Arc::new(LogError::Unavailable { operation: "connect", source: error });
@@ -119,18 +125,35 @@ impl Appender {
             return;
         }
         let (batch, stale): (Vec<_>, Vec<_>) = batch.into_iter().partition(|entry| entry.ticket.stands());
-        stale.into_iter().for_each(|entry| entry.ticket.settle(Outcome::Conflict));
+        if batch.is_empty() || !stale.is_empty() {
+            self.tell();
+            stale.into_iter().for_each(|entry| entry.ticket.settle(Outcome::Conflict));
+        }
         if batch.is_empty() {
             return;
         }
         let (appends, tickets): (Vec<_>, Vec<_>) = batch.into_iter().map(|entry| (entry.append, entry.ticket)).unzip();
-        let outcomes = self.append(&appends).await;
+        // The batch is on its way to the server before the one before it is told of.
+        let untold = std::mem::take(&mut self.untold);
+        let (outcomes, ()) = future::join(self.append(&appends), async { tell(untold) }).await;
         if appends.iter().zip(&outcomes).any(|(a, o)| !a.events.is_empty() && matches!(o, Outcome::Written { .. })) {
             self.wake.up(Topic::Events);
         }
-        for (ticket, outcome) in tickets.into_iter().zip(outcomes) {
-            ticket.settle(outcome);
+        let all_written = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Written { .. }));
+        self.untold.extend(tickets.into_iter().zip(outcomes));
+        if !all_written || self.entries.is_empty() {
+            self.tell();
         }
+    }
+
+    /// Tells everybody what became of their appends.
+    ///
+    /// While the next batch is being appended is the best time, for neither
+    /// this process nor the server is idle then. But it must not wait if there
+    /// is no next batch yet, nor if something was not written: the next batch
+    /// may hold what was decided on top of that.
+    fn tell(&mut self) {
+        tell(std::mem::take(&mut self.untold));
     }
 
     async fn append(&mut self, appends: &[Append]) -> Vec<Outcome> {
@@ -240,6 +263,10 @@ impl Appender {
         }
         Ok(self.writer.as_mut().expect("was just connected"))
     }
+}
+
+fn tell(outcomes: Vec<(Box<dyn Ticket>, Outcome)>) {
+    outcomes.into_iter().for_each(|(ticket, outcome)| ticket.settle(outcome));
 }
 
 /// Classes 22 (data), 23 (constraint) and 54 (limits): a matter of one command's content.

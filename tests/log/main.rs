@@ -10,3 +10,4 @@ mod interop;
 mod process;
 mod reading;
 mod unchanging;
+mod wire;

@@ -85,7 +85,12 @@ pub(crate) const APPENDER: &str = "appender";
 
 impl Process {
     pub(crate) async fn start(database: &Database) -> Self {
-        let (mut process, task) = Self::stopped(database).await;
+        Self::start_over(database, database.options()).await
+    }
+
+    /// A process that appends over connections of its own kind.
+    pub(crate) async fn start_over(database: &Database, appender: PgConnectOptions) -> Self {
+        let (mut process, task) = Self::new(database, appender).await;
         process.tasks.spawn(task.run());
         process
     }
@@ -93,13 +98,17 @@ impl Process {
     /// A process whose appender does not run yet: what is queued before it
     /// does is one batch.
     pub(crate) async fn stopped(database: &Database) -> (Self, LogTask) {
+        Self::new(database, database.options()).await
+    }
+
+    async fn new(database: &Database, appender: PgConnectOptions) -> (Self, LogTask) {
         let metrics = Arc::new(Metrics::default());
         let pool = PgPoolOptions::new()
             .max_connections(4)
             .connect_with(database.options())
             .await
             .expect("the database is there");
-        let appender = database.options().application_name(APPENDER);
+        let appender = appender.application_name(APPENDER);
         let (log, task) = Log::new(pool.clone(), appender, Wake::default(), metrics.clone());
         let (loader, load_task) = Loader::new(pool.clone());
         let mut tasks = JoinSet::new();
