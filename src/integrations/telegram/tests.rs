@@ -1,0 +1,8 @@
+//! The client against the twin over loopback HTTP, as the server uses them.
+
+mod client;
+mod delivery;
+mod demo;
+mod people;
+mod wire;
+mod world;
