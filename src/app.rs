@@ -221,7 +221,7 @@ impl App {
                 Ok((number, text)) if number < 150_000 => return Err(AppError::TooOld(text)),
                 Ok(_) => break,
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(AppError::Connect(error)),
-                Err(_) => tokio::time::sleep(backoff.next()).await,
+                Err(_) => tokio::time::sleep(backoff.wait()).await,
             }
         }
         MIGRATIONS.run(&self.pool).await.map_err(AppError::Migrate)?;

@@ -152,7 +152,7 @@ impl<A: Decide> Executor<A> {
                 }
                 Attempt::Conflict => {
                     self.0.metrics.retries.with_label_values(&[A::TYPE]).inc();
-                    tokio::time::sleep(backoff.next()).await;
+                    tokio::time::sleep(backoff.wait()).await;
                 }
             }
         }

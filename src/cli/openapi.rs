@@ -1,0 +1,6 @@
+use std::process::ExitCode;
+
+pub(super) fn run() -> anyhow::Result<ExitCode> {
+    print!("{}", crate::http::document());
+    Ok(ExitCode::SUCCESS)
+}
