@@ -1,8 +1,0 @@
-//! The client against the twin over loopback HTTP, as the server uses them.
-
-mod client;
-mod delivery;
-mod demo;
-mod people;
-mod wire;
-mod world;
