@@ -1,2 +1,4 @@
 //! PromoStack: coupon campaigns, trading signals and paid access for a Telegram
 //! community, on one event log in PostgreSQL.
+
+pub mod integrations;
