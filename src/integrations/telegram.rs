@@ -20,6 +20,7 @@ use teloxide::types::{ChatId, ParseMode, Recipient, ReplyParameters};
 
 mod answer;
 mod error;
+pub mod update;
 
 pub use error::{Outage, TelegramError};
 pub use teloxide::types::AllowedUpdate;
