@@ -20,6 +20,9 @@ use teloxide::types::{ChatId, ParseMode, Recipient, ReplyParameters};
 
 mod answer;
 mod error;
+#[cfg(test)]
+mod tests;
+pub mod twin;
 pub mod update;
 
 pub use error::{Outage, TelegramError};
