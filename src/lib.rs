@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod lease;
 pub mod log;
 pub mod metrics;
+pub mod postgres;
 pub mod rate;
 pub mod reactions;
 pub mod rebuild;
