@@ -228,7 +228,7 @@ pub(super) async fn serve(
     Url::parse(&format!("http://{address}/")).unwrap()
 }
 
-/// A fresh database with all migrations, on the server `TEST_DATABASE_URL` points to.
+/// A fresh database with all migrations, on the server `DATABASE_URL` points to.
 #[allow(
     clippy::disallowed_methods,
     reason = "tests have no configuration to read it for them"
@@ -236,15 +236,15 @@ pub(super) async fn serve(
 async fn database() -> PgPool {
     static NEXT: AtomicU32 = AtomicU32::new(0);
 
-    let server = std::env::var("TEST_DATABASE_URL").expect(
-        "TEST_DATABASE_URL must point to a PostgreSQL server on which databases may be created",
+    let server = std::env::var("DATABASE_URL").expect(
+        "DATABASE_URL must point to a PostgreSQL server on which databases may be created",
     );
     let name = format!(
         "telegram_{}_{}",
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     );
-    let options: sqlx::postgres::PgConnectOptions = server.parse().expect("TEST_DATABASE_URL");
+    let options: sqlx::postgres::PgConnectOptions = server.parse().expect("DATABASE_URL");
     let admin = PgPoolOptions::new()
         .max_connections(1)
         .connect_with(options.clone())
