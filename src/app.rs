@@ -138,7 +138,7 @@ impl App {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(AppError::Address)?
             .application_name("promostack")
-            .options([("search_path", "read_models,public")]);
+            .options([("search_path", "public,read_models")]);
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(Duration::from_secs(10))

@@ -39,7 +39,7 @@ async fn two_thousand_race_for_five_hundred() {
     assert_eq!(two.get(&format!("/api/campaigns/{id}")).await["redeemed"], 500);
     for process in [&one, &two] {
         let metrics = process.admin(reqwest::Method::GET, "/metrics").await.send().await.unwrap().text().await.unwrap();
-        assert!(metrics.contains(r#"promostack_commands_total{aggregate="campaign",outcome="written"}"#), "both decided");
+        assert!(metrics.contains(r#"promostack_jobs_total{kind="coupon_bot_update",outcome="done"}"#), "both worked");
     }
     world.audit().await;
 }

@@ -67,7 +67,7 @@ impl Database {
 
     /// Connections as the program makes them.
     pub fn pool(&self) -> PgPool {
-        let options = PgConnectOptions::from_str(&self.url).unwrap().options([("search_path", "read_models,public")]);
+        let options = PgConnectOptions::from_str(&self.url).unwrap().options([("search_path", "public,read_models")]);
         sqlx::postgres::PgPoolOptions::new().max_connections(8).connect_lazy_with(options)
     }
 }

@@ -75,7 +75,7 @@ impl World {
         let messages = transcript["messages"].as_array().cloned().unwrap_or_default();
         messages
             .iter()
-            .filter(|message| message["from_bot"] == true)
+            .filter(|message| message["from"] == "bot")
             .map(|message| message["text"].as_str().unwrap().to_owned())
             .collect()
     }
