@@ -1,6 +1,10 @@
 //! PromoStack: coupon campaigns, trading signals and paid access for a Telegram
 //! community, on one event log in PostgreSQL.
 
+// The harness of the integration tests, used by unit tests that need a database, names this crate.
+#[cfg(test)]
+extern crate self as promostack;
+
 pub mod app;
 pub mod bots;
 pub mod clock;
@@ -20,3 +24,8 @@ pub mod retry;
 pub mod secrets;
 pub mod timers;
 pub mod wake;
+
+#[cfg(test)]
+#[path = "../tests/support/database.rs"]
+#[allow(dead_code, reason = "unit tests use a part of the harness")]
+mod database;

@@ -92,25 +92,13 @@ impl Telegram {
         if let Ok(mut path) = base.path_segments_mut() {
             path.pop_if_empty().push(&format!("bot{token}"));
         }
-        Self {
-            inner: Arc::new(Inner {
-                base,
-                http,
-                patience: PATIENCE,
-            }),
-        }
+        Self { inner: Arc::new(Inner { base, http, patience: PATIENCE }) }
     }
 
     /// The same client with another limit on the time one call may take.
     pub fn with_patience(self, patience: Duration) -> Self {
         let Inner { base, http, .. } = &*self.inner;
-        Self {
-            inner: Arc::new(Inner {
-                base: base.clone(),
-                http: http.clone(),
-                patience,
-            }),
-        }
+        Self { inner: Arc::new(Inner { base: base.clone(), http: http.clone(), patience }) }
     }
 
     /// Asks who we are; the cheapest proof that the token is good.
@@ -138,10 +126,7 @@ impl Telegram {
     /// Sends one message. Telegram knows no idempotency key: repeating a call whose
     /// error [may have been delivered](TelegramError::may_have_been_delivered) can show
     /// the message twice.
-    pub async fn send_message(
-        &self,
-        message: &OutgoingMessage,
-    ) -> Result<MessageId, TelegramError> {
+    pub async fn send_message(&self, message: &OutgoingMessage) -> Result<MessageId, TelegramError> {
         #[derive(Deserialize)]
         struct Sent {
             message_id: MessageId,
@@ -165,15 +150,8 @@ impl Telegram {
             // Its address carries the token.
             source: Outage::Network(error.without_url()),
         };
-        let response = self
-            .inner
-            .http
-            .post(url)
-            .timeout(self.inner.patience)
-            .json(payload)
-            .send()
-            .await
-            .map_err(no_answer)?;
+        let response =
+            self.inner.http.post(url).timeout(self.inner.patience).json(payload).send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(no_answer)?;
         answer::read(operation, status, &body)
@@ -181,10 +159,7 @@ impl Telegram {
 }
 
 fn payload(message: &OutgoingMessage) -> SendMessage {
-    let mut payload = SendMessage::new(
-        Recipient::Id(ChatId(message.chat_id)),
-        message.text.as_str(),
-    );
+    let mut payload = SendMessage::new(Recipient::Id(ChatId(message.chat_id)), message.text.as_str());
     if message.silent {
         payload = payload.disable_notification(true);
     }

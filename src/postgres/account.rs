@@ -28,24 +28,14 @@ impl Account {
             return Self::of(uid, 0, false);
         }
         match fs::metadata(data) {
-            Ok(found) if found.uid() == 0 => Err(ClusterError::DataOfRoot {
-                path: data.to_owned(),
-            }),
+            Ok(found) if found.uid() == 0 => Err(ClusterError::DataOfRoot { path: data.to_owned() }),
             Ok(found) => Self::of(found.uid(), found.gid(), true),
             Err(_) => {
                 for name in ["postgres", "nobody"] {
-                    let found =
-                        os::user_named(name).map_err(|source| ClusterError::LookUpUser {
-                            user: name.to_owned(),
-                            source,
-                        })?;
+                    let found = os::user_named(name)
+                        .map_err(|source| ClusterError::LookUpUser { user: name.to_owned(), source })?;
                     if let Some(User { name, uid, gid }) = found {
-                        return Ok(Self {
-                            uid,
-                            gid,
-                            label: name,
-                            other: true,
-                        });
+                        return Ok(Self { uid, gid, label: name, other: true });
                     }
                 }
                 Err(ClusterError::NoServerUser)
@@ -55,12 +45,7 @@ impl Account {
 
     fn of(uid: u32, gid: u32, other: bool) -> Result<Self, ClusterError> {
         let label = look_up(uid)?.map_or_else(|| format!("user id {uid}"), |user| user.name);
-        Ok(Self {
-            uid,
-            gid,
-            label,
-            other,
-        })
+        Ok(Self { uid, gid, label, other })
     }
 
     /// initdb refuses a user without a name; the server itself does not mind.
@@ -76,10 +61,7 @@ impl Account {
     /// would change what the server does.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
-        command
-            .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-            .env("LC_ALL", "C");
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LC_ALL", "C");
         // Ours may be closed to this user.
         command.current_dir("/");
         // Ctrl-C goes to the whole group; the server has to outlast our own orderly end.
@@ -92,10 +74,7 @@ impl Account {
 }
 
 fn look_up(uid: u32) -> Result<Option<User>, ClusterError> {
-    os::user_with_id(uid).map_err(|source| ClusterError::LookUpUser {
-        user: uid.to_string(),
-        source,
-    })
+    os::user_with_id(uid).map_err(|source| ClusterError::LookUpUser { user: uid.to_string(), source })
 }
 
 #[cfg(test)]
@@ -117,21 +96,15 @@ mod tests {
     fn a_user_without_a_name_is_told_so() {
         let account = Account::of(4_000_000_001, 0, false).unwrap();
         let refused = account.must_have_a_name().unwrap_err().to_string();
-        assert!(
-            refused.contains("4000000001 has no entry in /etc/passwd"),
-            "{refused}"
-        );
+        assert!(refused.contains("4000000001 has no entry in /etc/passwd"), "{refused}");
     }
 
     #[test]
     fn the_environment_stays_with_us() {
         let account = Account::for_data(Path::new("/no/such/directory")).unwrap();
         let output = account.command(Path::new("/usr/bin/env")).output().unwrap();
-        let mut names: Vec<_> = str::from_utf8(&output.stdout)
-            .unwrap()
-            .lines()
-            .filter_map(|line| line.split('=').next())
-            .collect();
+        let mut names: Vec<_> =
+            str::from_utf8(&output.stdout).unwrap().lines().filter_map(|line| line.split('=').next()).collect();
         names.sort_unstable();
         assert_eq!(names, ["LC_ALL", "PATH"]);
     }

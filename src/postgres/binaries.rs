@@ -22,12 +22,7 @@ const VERSIONED: &[(&str, &str)] = &[
     ("Applications/Postgres.app/Contents/Versions/", "bin"),
 ];
 
-const PLAIN: &[&str] = &[
-    "usr/local/pgsql/bin",
-    "usr/local/bin",
-    "usr/bin",
-    "opt/homebrew/bin",
-];
+const PLAIN: &[&str] = &["usr/local/pgsql/bin", "usr/local/bin", "usr/bin", "opt/homebrew/bin"];
 
 /// The server programs of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,19 +33,14 @@ pub(super) struct Binaries {
 
 impl Binaries {
     /// The newest that will do; for data that exists, the version that wrote it.
-    pub(super) fn find(
-        settings: &Settings,
-        data: Option<(&Path, u32)>,
-    ) -> Result<Self, ClusterError> {
+    pub(super) fn find(settings: &Settings, data: Option<(&Path, u32)>) -> Result<Self, ClusterError> {
         let candidates = match &settings.bin {
             Some(dir) => vec![dir.clone()],
             None => candidates(Path::new("/"), settings.path.as_deref()),
         };
         let found = choose(candidates, data);
         match (found, &settings.bin) {
-            (Err(ClusterError::NoBinaries { .. }), Some(dir)) => {
-                Err(ClusterError::NotBinaries { path: dir.clone() })
-            }
+            (Err(ClusterError::NoBinaries { .. }), Some(dir)) => Err(ClusterError::NotBinaries { path: dir.clone() }),
             (found, _) => found,
         }
     }
@@ -67,10 +57,7 @@ impl Binaries {
         if !dir.join("initdb").is_file() {
             return None;
         }
-        let output = Command::new(dir.join("postgres"))
-            .arg("--version")
-            .output()
-            .ok()?;
+        let output = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
         let major = major(str::from_utf8(&output.stdout).ok()?)?;
         Some(Self { major, dir })
     }
@@ -79,9 +66,7 @@ impl Binaries {
 /// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)`, `… 18beta1`.
 fn major(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
-    let digits = number
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(number.len());
+    let digits = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
     number[..digits].parse().ok()
 }
 
@@ -111,12 +96,7 @@ fn versions_under(parent: &Path, prefix: &str, rest: &str) -> Vec<PathBuf> {
         .flatten()
         .flatten()
         .filter_map(|entry| {
-            let version = entry
-                .file_name()
-                .to_str()?
-                .strip_prefix(prefix)?
-                .parse()
-                .ok()?;
+            let version = entry.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()?;
             Some((version, entry.path().join(rest)))
         })
         .collect();
@@ -134,28 +114,16 @@ fn choose(candidates: Vec<PathBuf>, data: Option<(&Path, u32)>) -> Result<Binari
         if fits {
             return Ok(binaries);
         }
-        if others
-            .as_ref()
-            .is_none_or(|other| other.major < binaries.major)
-        {
+        if others.as_ref().is_none_or(|other| other.major < binaries.major) {
             others = Some(binaries);
         }
     }
     Err(match (others, data) {
-        (Some(other), Some((path, data))) => ClusterError::OtherVersion {
-            path: path.to_owned(),
-            data,
-            found: other.major,
-        },
-        (Some(other), None) => ClusterError::TooOld {
-            found: other.major,
-            oldest: OLDEST,
-            path: other.dir,
-        },
-        (None, _) => ClusterError::NoBinaries {
-            oldest: OLDEST,
-            install: install_command(),
-        },
+        (Some(other), Some((path, data))) => {
+            ClusterError::OtherVersion { path: path.to_owned(), data, found: other.major }
+        }
+        (Some(other), None) => ClusterError::TooOld { found: other.major, oldest: OLDEST, path: other.dir },
+        (None, _) => ClusterError::NoBinaries { oldest: OLDEST, install: install_command() },
     })
 }
 
@@ -166,21 +134,14 @@ fn install_command() -> String {
     }
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let command = install_command_for(&release);
-    if os::effective_uid() == 0 {
-        command.to_owned()
-    } else {
-        format!("sudo {command}")
-    }
+    if os::effective_uid() == 0 { command.to_owned() } else { format!("sudo {command}") }
 }
 
 fn install_command_for(release: &str) -> &'static str {
     let is = |names: &[&str]| {
         release
             .lines()
-            .filter_map(|line| {
-                line.strip_prefix("ID=")
-                    .or_else(|| line.strip_prefix("ID_LIKE="))
-            })
+            .filter_map(|line| line.strip_prefix("ID=").or_else(|| line.strip_prefix("ID_LIKE=")))
             .flat_map(|value| value.trim_matches('"').split_whitespace())
             .any(|id| names.contains(&id))
     };
@@ -210,20 +171,14 @@ mod tests {
             let script = format!("#!/bin/sh\necho '{program} (PostgreSQL) {version}'");
             let write = r#"printf '%s\n' "$1" > "$0" && chmod 755 "$0""#;
             let mut writer = Command::new("sh");
-            writer
-                .args(["-c", write])
-                .arg(dir.join(program))
-                .arg(script);
+            writer.args(["-c", write]).arg(dir.join(program)).arg(script);
             assert!(writer.status().unwrap().success());
         }
     }
 
     #[test]
     fn versions_are_read() {
-        assert_eq!(
-            major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
-            Some(15)
-        );
+        assert_eq!(major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 19beta1\n"), Some(19));
         assert_eq!(major("command not found"), None);
     }
@@ -232,25 +187,13 @@ mod tests {
     fn the_newest_is_taken_unless_the_data_says_otherwise() {
         let home = Home::new();
         for version in ["9.6", "15", "17"] {
-            fake(
-                &home
-                    .path()
-                    .join("usr/lib/postgresql")
-                    .join(version)
-                    .join("bin"),
-                &format!("{version}.3"),
-            );
+            fake(&home.path().join("usr/lib/postgresql").join(version).join("bin"), &format!("{version}.3"));
         }
         let all = || candidates(home.path(), None);
         assert_eq!(choose(all(), None).unwrap().major, 17);
         assert_eq!(choose(all(), Some((home.path(), 15))).unwrap().major, 15);
-        let refused = choose(all(), Some((home.path(), 16)))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            refused.contains("written by PostgreSQL 16, and only PostgreSQL 17 was found"),
-            "{refused}"
-        );
+        let refused = choose(all(), Some((home.path(), 16))).unwrap_err().to_string();
+        assert!(refused.contains("written by PostgreSQL 16, and only PostgreSQL 17 was found"), "{refused}");
     }
 
     #[test]
@@ -258,44 +201,21 @@ mod tests {
         let home = Home::new();
         let elsewhere = home.path().join("elsewhere");
         fake(&home.path().join("usr/pgsql-16/bin"), "16.1");
-        assert_eq!(
-            choose(candidates(home.path(), None), None).unwrap().major,
-            16
-        );
+        assert_eq!(choose(candidates(home.path(), None), None).unwrap().major, 16);
         fake(&elsewhere, "18.0");
         let path = std::env::join_paths([Path::new("relative"), &elsewhere]).unwrap();
-        assert_eq!(
-            choose(candidates(home.path(), Some(&path)), None)
-                .unwrap()
-                .dir,
-            elsewhere
-        );
+        assert_eq!(choose(candidates(home.path(), Some(&path)), None).unwrap().dir, elsewhere);
     }
 
     #[test]
     fn nothing_found_is_one_sentence_with_the_remedy() {
         let home = Home::new();
-        let refused = choose(candidates(home.path(), None), None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            refused.starts_with("PostgreSQL 15 or newer is needed"),
-            "{refused}"
-        );
-        assert!(
-            refused.contains(" install ")
-                || refused.contains("apk add")
-                || refused.contains("pacman")
-        );
+        let refused = choose(candidates(home.path(), None), None).unwrap_err().to_string();
+        assert!(refused.starts_with("PostgreSQL 15 or newer is needed"), "{refused}");
+        assert!(refused.contains(" install ") || refused.contains("apk add") || refused.contains("pacman"));
         assert_eq!(refused.lines().count(), 1);
-        assert_eq!(
-            install_command_for("ID=debian\n"),
-            "apt-get install postgresql"
-        );
-        assert_eq!(
-            install_command_for("ID=\"rocky\"\nID_LIKE=\"rhel fedora\"\n"),
-            "dnf install postgresql-server"
-        );
+        assert_eq!(install_command_for("ID=debian\n"), "apt-get install postgresql");
+        assert_eq!(install_command_for("ID=\"rocky\"\nID_LIKE=\"rhel fedora\"\n"), "dnf install postgresql-server");
     }
 
     #[test]
@@ -306,10 +226,7 @@ mod tests {
         let mut settings = home.settings();
         settings.bin = Some(bin);
         let refused = Binaries::find(&settings, None).unwrap_err().to_string();
-        assert!(
-            refused.contains("PostgreSQL 13 in") && refused.contains("is too old"),
-            "{refused}"
-        );
+        assert!(refused.contains("PostgreSQL 13 in") && refused.contains("is too old"), "{refused}");
         settings.bin = Some(home.path().join("nothing"));
         let refused = Binaries::find(&settings, None).unwrap_err();
         assert!(matches!(refused, ClusterError::NotBinaries { .. }));

@@ -170,12 +170,7 @@ impl Cluster {
     }
 
     fn launch(&mut self) -> Result<(), ClusterError> {
-        let Self {
-            settings,
-            place,
-            account,
-            ..
-        } = self;
+        let Self { settings, place, account, .. } = self;
         let version = initialize::version(place)?;
         let binaries = Binaries::find(settings, version.map(|version| (&*place.data, version)))?;
         place.open_socket_dir(account)?;

@@ -17,9 +17,7 @@ use super::{NAME, os};
 pub(super) fn version(place: &Place) -> Result<Option<u32>, ClusterError> {
     let missing = |error: &io::Error| error.kind() == ErrorKind::NotFound;
     let path = place.data.join("PG_VERSION");
-    let not_data = || ClusterError::NotData {
-        path: place.data.clone(),
-    };
+    let not_data = || ClusterError::NotData { path: place.data.clone() };
     match fs::read_to_string(&path) {
         Ok(text) => return text.trim().parse().map(Some).map_err(|_| not_data()),
         Err(error) if missing(&error) => {}
@@ -56,11 +54,8 @@ pub(super) fn initialize(
         made => made?,
     }
     create_database(account, binaries, durable, &partial)?;
-    fs::rename(&partial, &place.data)
-        .map_err(ClusterError::file("rename the finished", &partial))?;
-    File::open(&place.base)
-        .and_then(|base| base.sync_all())
-        .map_err(ClusterError::file("write to disk", &place.base))
+    fs::rename(&partial, &place.data).map_err(ClusterError::file("rename the finished", &partial))?;
+    File::open(&place.base).and_then(|base| base.sync_all()).map_err(ClusterError::file("write to disk", &place.base))
 }
 
 fn init_db(
@@ -75,59 +70,28 @@ fn init_db(
     place.make_private(partial, account)?;
     let program = binaries.initdb();
     let mut command = account.command(&program);
-    command
-        .arg("--pgdata")
-        .arg(partial)
-        .arg(format!("--username={NAME}"));
+    command.arg("--pgdata").arg(partial).arg(format!("--username={NAME}"));
     // Collation "C", for ever the same order whatever the system's libraries think.
-    command.args([
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--no-instructions",
-    ]);
+    command.args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-instructions"]);
     command.arg(format!("--lc-ctype={ctype}"));
     if !durable {
         command.arg("--no-sync");
     }
-    prepare(
-        command,
-        &program,
-        account,
-        "make the database files",
-        partial,
-        "",
-    )
+    prepare(command, &program, account, "make the database files", partial, "")
 }
 
 /// Without a client and without a socket: the server itself reads the statement from its standard
 /// input.
-fn create_database(
-    account: &Account,
-    binaries: &Binaries,
-    durable: bool,
-    partial: &Path,
-) -> Result<(), ClusterError> {
+fn create_database(account: &Account, binaries: &Binaries, durable: bool, partial: &Path) -> Result<(), ClusterError> {
     let program = binaries.postgres();
     let mut command = account.command(&program);
-    command
-        .arg("--single")
-        .arg("-D")
-        .arg(partial)
-        .args(["-c", "exit_on_error=on"]);
+    command.arg("--single").arg("-D").arg(partial).args(["-c", "exit_on_error=on"]);
     if !durable {
         command.args(["-c", "fsync=off"]);
     }
     command.arg("template1");
     let statement = format!("CREATE DATABASE {NAME} OWNER {NAME};\n");
-    prepare(
-        command,
-        &program,
-        account,
-        "create the database",
-        partial,
-        &statement,
-    )
+    prepare(command, &program, account, "create the database", partial, &statement)
 }
 
 fn prepare(
@@ -140,15 +104,8 @@ fn prepare(
 ) -> Result<(), ClusterError> {
     os::signal_on_parent_death(&mut command, libc::SIGTERM);
     let run = output(&mut command, input);
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = run.map_err(|source| ClusterError::Run {
-        program: program.to_owned(),
-        user: account.label.clone(),
-        source,
-    })?;
+    let Output { status, stdout, stderr } =
+        run.map_err(|source| ClusterError::Run { program: program.to_owned(), user: account.label.clone(), source })?;
     if status.success() {
         return Ok(());
     }
@@ -163,11 +120,7 @@ fn prepare(
 }
 
 fn output(command: &mut Command, input: &str) -> io::Result<Output> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that ended without reading tells why in its output.
         let _ = stdin.write_all(input.as_bytes());

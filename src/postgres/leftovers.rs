@@ -21,9 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) fn is_server(pid: u32, data: &Path) -> bool {
     let process = Path::new("/proc").join(pid.to_string());
     if !Path::new("/proc/self").exists() {
-        let output = Command::new("ps")
-            .args(["-o", "args=", "-p", &pid.to_string()])
-            .output();
+        let output = Command::new("ps").args(["-o", "args=", "-p", &pid.to_string()]).output();
         let args = output.map(|output| output.stdout).unwrap_or_default();
         let args = String::from_utf8_lossy(&args);
         return args.contains("postgres") && args.contains(&*data.to_string_lossy());
@@ -40,9 +38,7 @@ pub(super) fn is_server(pid: u32, data: &Path) -> bool {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let line = fs::read(process.join("cmdline")).unwrap_or_default();
             let arguments: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-            arguments
-                .windows(2)
-                .any(|pair| pair == [b"-D", data.as_os_str().as_bytes()])
+            arguments.windows(2).any(|pair| pair == [b"-D", data.as_os_str().as_bytes()])
         }
         Err(_) => false,
     }
@@ -51,14 +47,8 @@ pub(super) fn is_server(pid: u32, data: &Path) -> bool {
 /// Every server process on this data directory.
 fn servers(data: &Path) -> Vec<u32> {
     let mut pids: Vec<u32> = match fs::read_dir("/proc") {
-        Ok(entries) => entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .collect(),
-        Err(_) => PidFile::read(data)
-            .map(|file| file.pid)
-            .into_iter()
-            .collect(),
+        Ok(entries) => entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect(),
+        Err(_) => PidFile::read(data).map(|file| file.pid).into_iter().collect(),
     };
     pids.retain(|pid| is_server(*pid, data));
     pids
@@ -71,10 +61,7 @@ pub(super) fn clear(place: &Place) -> Result<(), ClusterError> {
     // Nothing runs here any more. A server refuses to start while the process id in these files is
     // in use, even by a stranger; in a container, where numbers are small, that happens.
     let stale = PidFile::read(&place.data).is_some_and(|file| os::signal(file.pid, 0).is_ok());
-    let sockets = [
-        place.socket_file(),
-        place.socket_file().with_added_extension("lock"),
-    ];
+    let sockets = [place.socket_file(), place.socket_file().with_added_extension("lock")];
     let pid_file = place.data.join("postmaster.pid");
     for path in stale.then_some(pid_file).into_iter().chain(sockets) {
         match fs::remove_file(&path) {
@@ -96,21 +83,13 @@ fn end(data: &Path) -> Result<(), ClusterError> {
             return Ok(());
         }
         if started.elapsed() > PATIENCE {
-            return Err(ClusterError::Leftovers {
-                path: data.to_owned(),
-                pids: left,
-            });
+            return Err(ClusterError::Leftovers { path: data.to_owned(), pids: left });
         }
         let polite = started.elapsed() < POLITE;
-        let main = PidFile::read(data)
-            .map(|file| file.pid)
-            .filter(|pid| left.contains(pid));
+        let main = PidFile::read(data).map(|file| file.pid).filter(|pid| left.contains(pid));
         let (signal, to) = match main {
             // A fast shutdown; then one that leaves the rest to recovery at the next start.
-            Some(main) => (
-                if polite { libc::SIGINT } else { libc::SIGQUIT },
-                vec![main],
-            ),
+            Some(main) => (if polite { libc::SIGINT } else { libc::SIGQUIT }, vec![main]),
             // Its children notice by themselves, unless they are in the middle of something.
             None => (if polite { libc::SIGTERM } else { libc::SIGQUIT }, left),
         };

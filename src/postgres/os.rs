@@ -42,19 +42,12 @@ pub(super) fn user_with_id(uid: u32) -> io::Result<Option<User>> {
     })
 }
 
-fn look_up(
-    call: impl Fn(*mut passwd, *mut c_char, size_t, *mut *mut passwd) -> c_int,
-) -> io::Result<Option<User>> {
+fn look_up(call: impl Fn(*mut passwd, *mut c_char, size_t, *mut *mut passwd) -> c_int) -> io::Result<Option<User>> {
     let mut buffer: Vec<c_char> = vec![0; 1024];
     loop {
         let mut entry = MaybeUninit::<passwd>::uninit();
         let mut found = ptr::null_mut();
-        match call(
-            entry.as_mut_ptr(),
-            buffer.as_mut_ptr(),
-            buffer.len(),
-            &mut found,
-        ) {
+        match call(entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &mut found) {
             0 if found.is_null() => return Ok(None),
             0 => {
                 // SAFETY: the call succeeded and found an entry, so it is filled in, and its name
@@ -106,11 +99,7 @@ pub(super) fn signal_on_parent_death(command: &mut Command, signal: c_int) {
                 libc::getppid().unsigned_abs() != parent
             };
             // It ended before we asked: no signal will come.
-            if orphaned {
-                Err(io::Error::from_raw_os_error(libc::ESRCH))
-            } else {
-                Ok(())
-            }
+            if orphaned { Err(io::Error::from_raw_os_error(libc::ESRCH)) } else { Ok(()) }
         };
         // SAFETY: between fork and exec only prctl and getppid are called; nothing allocates or
         // takes a lock.
@@ -121,10 +110,7 @@ pub(super) fn signal_on_parent_death(command: &mut Command, signal: c_int) {
 }
 
 /// Runs the command with the terminal's Ctrl-C and Ctrl-\ meant for it alone, as `system(3)` does.
-pub(super) fn leave_interrupts_to<T>(
-    command: &mut Command,
-    run: impl FnOnce(&mut Command) -> T,
-) -> T {
+pub(super) fn leave_interrupts_to<T>(command: &mut Command, run: impl FnOnce(&mut Command) -> T) -> T {
     let _ignored = [Ignored::new(libc::SIGINT), Ignored::new(libc::SIGQUIT)];
     let restore = || {
         // SAFETY: known signals and a known action; what is ignored would stay so through exec.

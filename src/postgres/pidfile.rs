@@ -24,9 +24,7 @@ impl PidFile {
         let lines: Vec<&str> = text.lines().collect();
         Some(Self {
             pid: lines.get(PID)?.trim().parse().ok()?,
-            ready: lines
-                .get(STATUS)
-                .is_some_and(|status| status.trim() == "ready"),
+            ready: lines.get(STATUS).is_some_and(|status| status.trim() == "ready"),
         })
     }
 }
@@ -38,28 +36,10 @@ mod tests {
     #[test]
     fn only_a_whole_file_is_ready() {
         let whole = "4711\n/home/data\n1700000000\n5432\n/home/socket\n\n 1234 5\nready   \n";
-        assert_eq!(
-            PidFile::parse(whole),
-            Some(PidFile {
-                pid: 4711,
-                ready: true
-            })
-        );
+        assert_eq!(PidFile::parse(whole), Some(PidFile { pid: 4711, ready: true }));
         let starting = whole.replace("ready", "starting");
-        assert_eq!(
-            PidFile::parse(&starting),
-            Some(PidFile {
-                pid: 4711,
-                ready: false
-            })
-        );
-        assert_eq!(
-            PidFile::parse("4711\n/home/data\n"),
-            Some(PidFile {
-                pid: 4711,
-                ready: false
-            })
-        );
+        assert_eq!(PidFile::parse(&starting), Some(PidFile { pid: 4711, ready: false }));
+        assert_eq!(PidFile::parse("4711\n/home/data\n"), Some(PidFile { pid: 4711, ready: false }));
         assert_eq!(PidFile::parse(""), None);
     }
 }

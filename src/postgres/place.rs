@@ -3,9 +3,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{
-    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink,
-};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -31,11 +29,7 @@ pub(super) struct Place {
 impl Place {
     /// `<home>/postgres`; or, when the server's user cannot get there, a directory under
     /// `elsewhere` which `<home>/postgres` then links to.
-    pub(super) fn settle(
-        home: &Path,
-        elsewhere: &Path,
-        account: &Account,
-    ) -> Result<Self, ClusterError> {
+    pub(super) fn settle(home: &Path, elsewhere: &Path, account: &Account) -> Result<Self, ClusterError> {
         let inside = home.join("postgres");
         if !exists(&inside)? {
             if reaches(account, home)? {
@@ -47,30 +41,20 @@ impl Place {
                 match symlink(&outside, &inside) {
                     // Another process was quicker.
                     Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                    made => made.map_err(ClusterError::file(
-                        "link the database's directory from",
-                        &inside,
-                    ))?,
+                    made => made.map_err(ClusterError::file("link the database's directory from", &inside))?,
                 }
             }
         }
         let base = fs::canonicalize(&inside).map_err(|source| match fs::read_link(&inside) {
-            Ok(target) if source.kind() == ErrorKind::NotFound => ClusterError::DataMissing {
-                link: inside.clone(),
-                target,
-            },
+            Ok(target) if source.kind() == ErrorKind::NotFound => {
+                ClusterError::DataMissing { link: inside.clone(), target }
+            }
             _ => ClusterError::file("open", &inside)(source),
         })?;
-        let owner = fs::metadata(&base)
-            .map_err(ClusterError::file("examine", &base))?
-            .uid();
+        let owner = fs::metadata(&base).map_err(ClusterError::file("examine", &base))?.uid();
         let uid = os::effective_uid();
         if uid != 0 && uid != owner {
-            return Err(ClusterError::Foreign {
-                path: base,
-                owner,
-                uid,
-            });
+            return Err(ClusterError::Foreign { path: base, owner, uid });
         }
         let note = (inside != base).then(|| {
             let (home, base, user) = (home.display(), base.display(), &account.label);
@@ -136,8 +120,7 @@ impl Place {
     pub(super) fn open_socket_dir(&self, account: &Account) -> Result<(), ClusterError> {
         let path = &self.socket;
         match self.make_private(path, account) {
-            Err(ClusterError::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
-            }
+            Err(ClusterError::File { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {}
             made => return made,
         }
         // It may be in a directory where anybody can make one of that name.
@@ -149,10 +132,7 @@ impl Place {
             owner if private && owner == os::effective_uid() => {
                 give(path, account).map_err(ClusterError::file("give away the directory", path))
             }
-            _ => Err(ClusterError::SocketDirectory {
-                path: path.clone(),
-                uid: account.uid,
-            }),
+            _ => Err(ClusterError::SocketDirectory { path: path.clone(), uid: account.uid }),
         }
     }
 }
@@ -195,38 +175,24 @@ fn reaches(account: &Account, dir: &Path) -> Result<bool, ClusterError> {
     let enter = |dir: &Path| {
         let mut command = account.command(Path::new("/bin/sh"));
         command.args(["-c", ":"]).current_dir(dir);
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
     };
     match enter(dir) {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             // Or is it the user that we cannot become?
-            enter(Path::new("/"))
-                .map(|_| false)
-                .map_err(|source| run_error(account, source))
+            enter(Path::new("/")).map(|_| false).map_err(|source| run_error(account, source))
         }
         Err(source) => Err(run_error(account, source)),
     }
 }
 
 fn run_error(account: &Account, source: io::Error) -> ClusterError {
-    ClusterError::Run {
-        program: "/bin/sh".into(),
-        user: account.label.clone(),
-        source,
-    }
+    ClusterError::Run { program: "/bin/sh".into(), user: account.label.clone(), source }
 }
 
 fn give(path: &Path, account: &Account) -> io::Result<()> {
-    if account.other {
-        chown(path, Some(account.uid), Some(account.gid))
-    } else {
-        Ok(())
-    }
+    if account.other { chown(path, Some(account.uid), Some(account.gid)) } else { Ok(()) }
 }
 
 /// Beside the data; or, when that makes too long a path, or one that a URL or the server's list of
@@ -234,9 +200,7 @@ fn give(path: &Path, account: &Account) -> io::Result<()> {
 fn socket_dir(base: &Path) -> PathBuf {
     let beside = base.join("socket");
     let bytes = beside.as_os_str().as_bytes();
-    let plain = bytes
-        .iter()
-        .all(|b| b.is_ascii_alphanumeric() || b"/._-+".contains(b));
+    let plain = bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"/._-+".contains(b));
     if plain && bytes.len() + format!("/.s.PGSQL.{PORT}").len() <= LONGEST_SOCKET {
         beside
     } else {
@@ -265,22 +229,13 @@ mod tests {
 
     #[test]
     fn a_digest_never_changes() {
-        assert_eq!(
-            digest(Path::new("/home/ada/.promostack")),
-            "b7818a62410b29fe"
-        );
+        assert_eq!(digest(Path::new("/home/ada/.promostack")), "b7818a62410b29fe");
     }
 
     #[test]
     fn long_and_odd_paths_get_a_short_socket_directory() {
-        assert_eq!(
-            socket_dir(Path::new("/srv/app/postgres")),
-            Path::new("/srv/app/postgres/socket")
-        );
-        for base in [
-            format!("/srv/{}/postgres", "x".repeat(80)),
-            "/srv/a,b/postgres".to_owned(),
-        ] {
+        assert_eq!(socket_dir(Path::new("/srv/app/postgres")), Path::new("/srv/app/postgres/socket"));
+        for base in [format!("/srv/{}/postgres", "x".repeat(80)), "/srv/a,b/postgres".to_owned()] {
             let short = socket_dir(Path::new(&base));
             assert!(short.starts_with("/tmp"), "{}", short.display());
             assert_eq!(short, socket_dir(Path::new(&base)));
@@ -307,9 +262,6 @@ mod tests {
         let home = Home::new();
         symlink("/no/such/directory", home.path().join("postgres")).unwrap();
         let refused = Place::settle(home.path(), home.path(), &account()).unwrap_err();
-        assert!(
-            matches!(refused, ClusterError::DataMissing { .. }),
-            "{refused}"
-        );
+        assert!(matches!(refused, ClusterError::DataMissing { .. }), "{refused}");
     }
 }

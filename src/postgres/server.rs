@@ -29,18 +29,9 @@ const LONGEST_LOG: u64 = 10 << 20;
 /// How much memory to ask for; the second when the system does not grant the first.
 const SHARED_BUFFERS: [&str; 2] = ["256MB", "32MB"];
 
-const ALWAYS: &[&str] = &[
-    "listen_addresses=",
-    "max_connections=200",
-    "timezone=UTC",
-    "log_timezone=UTC",
-];
+const ALWAYS: &[&str] = &["listen_addresses=", "max_connections=200", "timezone=UTC", "log_timezone=UTC"];
 const DURABLE: &[&str] = &["wal_compression=on", "max_wal_size=2GB"];
-const FLEETING: &[&str] = &[
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-];
+const FLEETING: &[&str] = &["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
 
 /// A server that runs; dropping it stops it.
 pub(super) struct Server {
@@ -77,14 +68,12 @@ impl Server {
             match start(buffers) {
                 // A killed server's children, busy with a query, that we could not see.
                 Err(ClusterError::Ended { tail, .. })
-                    if tail.contains("pre-existing shared memory")
-                        && started.elapsed() < STRAGGLERS =>
+                    if tail.contains("pre-existing shared memory") && started.elapsed() < STRAGGLERS =>
                 {
                     sleep(Duration::from_millis(100));
                 }
                 Err(ClusterError::Ended { tail, .. })
-                    if tail.contains("could not map anonymous shared memory")
-                        && buffers != frugal =>
+                    if tail.contains("could not map anonymous shared memory") && buffers != frugal =>
                 {
                     buffers = frugal;
                 }
@@ -93,16 +82,9 @@ impl Server {
         }
     }
 
-    fn launch(
-        place: &Place,
-        account: &Account,
-        program: &Path,
-        mut command: Command,
-    ) -> Result<Self, ClusterError> {
+    fn launch(place: &Place, account: &Account, program: &Path, mut command: Command) -> Result<Self, ClusterError> {
         let (log, begin) = open_log(place)?;
-        let second = log
-            .try_clone()
-            .map_err(ClusterError::file("open", &place.log))?;
+        let second = log.try_clone().map_err(ClusterError::file("open", &place.log))?;
         command.stdin(Stdio::null()).stdout(log).stderr(second);
         os::signal_on_parent_death(&mut command, libc::SIGINT);
         let (child, keeper) = spawn_kept(command).map_err(|source| ClusterError::Run {
@@ -110,34 +92,18 @@ impl Server {
             user: account.label.clone(),
             source,
         })?;
-        let mut server = Self {
-            child,
-            _keeper: keeper,
-        };
+        let mut server = Self { child, _keeper: keeper };
         let started = Instant::now();
         loop {
-            if PidFile::read(&place.data)
-                == Some(PidFile {
-                    pid: server.pid(),
-                    ready: true,
-                })
-            {
+            if PidFile::read(&place.data) == Some(PidFile { pid: server.pid(), ready: true }) {
                 return Ok(server);
             }
             let (log, tail) = (place.log.clone(), || tail(&place.log, begin));
             if let Some(status) = server.ended()? {
-                return Err(ClusterError::Ended {
-                    status,
-                    log,
-                    tail: tail(),
-                });
+                return Err(ClusterError::Ended { status, log, tail: tail() });
             }
             if started.elapsed() > START {
-                return Err(ClusterError::NotReady {
-                    seconds: START.as_secs(),
-                    log,
-                    tail: tail(),
-                });
+                return Err(ClusterError::NotReady { seconds: START.as_secs(), log, tail: tail() });
             }
             sleep(POLL);
         }
@@ -150,13 +116,7 @@ impl Server {
     /// How it ended, if it has.
     pub(super) fn ended(&mut self) -> Result<Option<ExitStatus>, ClusterError> {
         let pid = self.pid();
-        self.child
-            .try_wait()
-            .map_err(|source| ClusterError::Process {
-                action: "watch",
-                pid,
-                source,
-            })
+        self.child.try_wait().map_err(|source| ClusterError::Process { action: "watch", pid, source })
     }
 
     /// Has it write everything to disk and end; if that takes too long, end at once and recover at
@@ -167,11 +127,7 @@ impl Server {
                 return Ok(());
             }
             let pid = self.pid();
-            os::signal(pid, signal).map_err(|source| ClusterError::Process {
-                action: "stop",
-                pid,
-                source,
-            })?;
+            os::signal(pid, signal).map_err(|source| ClusterError::Process { action: "stop", pid, source })?;
             let asked = Instant::now();
             while asked.elapsed() < patience {
                 if self.ended()?.is_some() {
@@ -181,11 +137,7 @@ impl Server {
             }
         }
         let source = io::Error::from(io::ErrorKind::TimedOut);
-        Err(ClusterError::Process {
-            action: "stop",
-            pid: self.pid(),
-            source,
-        })
+        Err(ClusterError::Process { action: "stop", pid: self.pid(), source })
     }
 }
 
@@ -196,25 +148,11 @@ impl Drop for Server {
     }
 }
 
-fn command(
-    place: &Place,
-    account: &Account,
-    binaries: &Binaries,
-    durable: bool,
-    buffers: &str,
-) -> Command {
+fn command(place: &Place, account: &Account, binaries: &Binaries, durable: bool, buffers: &str) -> Command {
     let mut command = account.command(&binaries.postgres());
-    command
-        .arg("-D")
-        .arg(&place.data)
-        .arg("-k")
-        .arg(&place.socket)
-        .args(["-p", &PORT.to_string()]);
+    command.arg("-D").arg(&place.data).arg("-k").arg(&place.socket).args(["-p", &PORT.to_string()]);
     command.args(["-B", buffers]);
-    for setting in ALWAYS
-        .iter()
-        .chain(if durable { DURABLE } else { FLEETING })
-    {
+    for setting in ALWAYS.iter().chain(if durable { DURABLE } else { FLEETING }) {
         command.args(["-c", setting]);
     }
     command
@@ -225,14 +163,12 @@ fn command(
 fn spawn_kept(mut command: Command) -> io::Result<(Child, Sender<Infallible>)> {
     let (report, reported) = mpsc::channel();
     let (keeper, kept) = mpsc::channel();
-    thread::Builder::new()
-        .name("postgres-keeper".to_owned())
-        .spawn(move || {
-            if report.send(command.spawn()).is_ok() {
-                // Nothing can be sent: this returns when the sender is dropped.
-                let _ = kept.recv();
-            }
-        })?;
+    thread::Builder::new().name("postgres-keeper".to_owned()).spawn(move || {
+        if report.send(command.spawn()).is_ok() {
+            // Nothing can be sent: this returns when the sender is dropped.
+            let _ = kept.recv();
+        }
+    })?;
     let child = reported.recv().map_err(io::Error::other)??;
     Ok((child, keeper))
 }
@@ -240,10 +176,7 @@ fn spawn_kept(mut command: Command) -> io::Result<(Child, Sender<Infallible>)> {
 /// The log, and where this run's part of it begins.
 fn open_log(place: &Place) -> Result<(File, u64), ClusterError> {
     let log = place.open(&place.log)?;
-    let length = log
-        .metadata()
-        .map_err(ClusterError::file("examine", &place.log))?
-        .len();
+    let length = log.metadata().map_err(ClusterError::file("examine", &place.log))?.len();
     if length <= LONGEST_LOG {
         return Ok((log, length));
     }
@@ -281,15 +214,10 @@ mod tests {
         let cluster = home.start();
         let (place, account, binaries) = cluster.parts_for_tests();
         cluster.stop().unwrap();
-        let mut server =
-            Server::start_with(&place, &account, &binaries, false, ["4TB", "16MB"]).unwrap();
+        let mut server = Server::start_with(&place, &account, &binaries, false, ["4TB", "16MB"]).unwrap();
         assert!(server.ended().unwrap().is_none());
         server.stop().unwrap();
-        assert!(
-            fs::read_to_string(&place.log)
-                .unwrap()
-                .contains("could not map anonymous shared memory")
-        );
+        assert!(fs::read_to_string(&place.log).unwrap().contains("could not map anonymous shared memory"));
     }
 
     #[test]
@@ -298,21 +226,10 @@ mod tests {
         let cluster = home.start();
         let (place, account, binaries) = cluster.parts_for_tests();
         cluster.stop().unwrap();
-        fs::write(
-            place.data.join("postgresql.auto.conf"),
-            "no_such_setting = 1\n",
-        )
-        .unwrap();
-        let Err(refused) = Server::start(&place, &account, &binaries, false) else {
-            panic!("it started")
-        };
-        let ClusterError::Ended { tail, .. } = &refused else {
-            panic!("{refused}")
-        };
-        assert!(
-            tail.contains("no_such_setting") && !tail.contains("ready to accept"),
-            "{tail}"
-        );
+        fs::write(place.data.join("postgresql.auto.conf"), "no_such_setting = 1\n").unwrap();
+        let Err(refused) = Server::start(&place, &account, &binaries, false) else { panic!("it started") };
+        let ClusterError::Ended { tail, .. } = &refused else { panic!("{refused}") };
+        assert!(tail.contains("no_such_setting") && !tail.contains("ready to accept"), "{tail}");
     }
 
     #[test]
@@ -321,12 +238,7 @@ mod tests {
         let cluster = home.start();
         let (place, ..) = cluster.parts_for_tests();
         cluster.stop().unwrap();
-        File::options()
-            .write(true)
-            .open(&place.log)
-            .unwrap()
-            .set_len(LONGEST_LOG + 1)
-            .unwrap();
+        File::options().write(true).open(&place.log).unwrap().set_len(LONGEST_LOG + 1).unwrap();
         let (_, begin) = open_log(&place).unwrap();
         assert_eq!((begin, fs::metadata(&place.log).unwrap().len()), (0, 0));
         assert!(place.log.with_added_extension("1").exists());

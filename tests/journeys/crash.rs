@@ -127,11 +127,12 @@ async fn check(world: &World, told: &Told, process: &Process) {
     }
 
     let users = told.users.load(Ordering::Relaxed);
-    let (redeemed, people): (i64, i64) =
-        sqlx::query_as("select count(*), count(distinct payload->'Redeemed'->>'person') from events where event_type = 'Redeemed'")
-            .fetch_one(&world.pool)
-            .await
-            .unwrap();
+    let (redeemed, people): (i64, i64) = sqlx::query_as(
+        "select count(*), count(distinct payload->'Redeemed'->>'person') from events where event_type = 'Redeemed'",
+    )
+    .fetch_one(&world.pool)
+    .await
+    .unwrap();
     assert_eq!(redeemed, people, "nobody redeemed twice");
     assert_eq!(redeemed, LIMIT.min(users), "the limit is used up and kept");
     let (mut yes, mut no) = (0, 0);

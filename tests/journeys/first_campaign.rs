@@ -9,9 +9,8 @@ use crate::support::World;
 async fn a_campaign_is_created_redeemed_and_seen_across_restarts() {
     let world = World::new().await;
     let process = world.process().await;
-    let id = process
-        .campaign(json!({"name": "Gold week", "code": "gold10", "total_limit": 2, "limit_per_person": 1}))
-        .await;
+    let id =
+        process.campaign(json!({"name": "Gold week", "code": "gold10", "total_limit": 2, "limit_per_person": 1})).await;
     assert!(process.stop().await.success(), "a stop on request is a success");
 
     let process = world.process().await;

@@ -108,10 +108,8 @@ async fn a_stop_loses_nothing_and_a_second_signal_is_obeyed() {
     let asked = Instant::now();
     assert!(process.stop().await.success(), "a graceful stop is a success");
     assert!(asked.elapsed() < Duration::from_secs(15));
-    let (held, attempts): (bool, i32) = sqlx::query_as("select locked_by is not null, attempts from jobs")
-        .fetch_one(&world.pool)
-        .await
-        .unwrap();
+    let (held, attempts): (bool, i32) =
+        sqlx::query_as("select locked_by is not null, attempts from jobs").fetch_one(&world.pool).await.unwrap();
     assert_eq!((held, attempts), (false, 0), "the job is given back as if it had never been tried");
 }
 

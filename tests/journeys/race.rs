@@ -12,9 +12,11 @@ async fn two_thousand_race_for_five_hundred() {
     let id = one.campaign(json!({"name": "Rush", "code": "RUSH", "total_limit": 500, "limit_per_person": 1})).await;
     world.balancer.to(&[&one.url, &two.url]);
 
-    stream::iter(1..=2_000).for_each_concurrent(64, async |user| {
-        world.telegram.say(user, "RUSH").await;
-    }).await;
+    stream::iter(1..=2_000)
+        .for_each_concurrent(64, async |user| {
+            world.telegram.say(user, "RUSH").await;
+        })
+        .await;
     world.settled().await;
 
     let mut told = (0, 0);

@@ -9,10 +9,11 @@ async fn rows(world: &World) -> Vec<(String, Vec<String>)> {
     let mut all = vec![];
     for projection in projections::all() {
         for table in projection.tables() {
-            let rows: Vec<String> = sqlx::query_scalar(&format!("select t::text from read_models.{table} t order by 1"))
-                .fetch_all(&world.pool)
-                .await
-                .unwrap();
+            let rows: Vec<String> =
+                sqlx::query_scalar(&format!("select t::text from read_models.{table} t order by 1"))
+                    .fetch_all(&world.pool)
+                    .await
+                    .unwrap();
             all.push(((*table).to_owned(), rows));
         }
     }
@@ -27,7 +28,8 @@ async fn rebuilt_read_models_equal_the_live_ones() {
     let process = world.process().await;
     world.balancer.to(&[&process.url]);
     for n in 0..4 {
-        let id = process.campaign(json!({"name": format!("No. {n}"), "code": format!("CODE-{n}"), "total_limit": 20})).await;
+        let id =
+            process.campaign(json!({"name": format!("No. {n}"), "code": format!("CODE-{n}"), "total_limit": 20})).await;
         for user in 1..=10 {
             world.telegram.say(user, &format!("CODE-{n}")).await;
         }
@@ -38,9 +40,9 @@ async fn rebuilt_read_models_equal_the_live_ones() {
     world.settled().await;
     let live = rows(&world).await;
     assert!(live.iter().all(|(_, rows)| !rows.is_empty()), "{live:?}");
-    let indexes = || sqlx::query_scalar::<_, String>(
-        "select indexdef from pg_indexes where schemaname = 'read_models' order by 1",
-    );
+    let indexes = || {
+        sqlx::query_scalar::<_, String>("select indexdef from pg_indexes where schemaname = 'read_models' order by 1")
+    };
     let live_indexes = indexes().fetch_all(&world.pool).await.unwrap();
     let sent: i64 = sqlx::query_scalar("select count(*) from sandbox.telegram_message where from_bot")
         .fetch_one(&world.pool)

@@ -46,7 +46,10 @@ async fn an_update_is_checked_stored_and_takes_effect_once() {
     }
     // A business error and what we do not understand are held, so they are 200.
     assert_eq!(deliver(&process, Some(&secret), update(902, 5, "NO-SUCH-CODE")).await, 200);
-    assert_eq!(deliver(&process, Some(&secret), json!({"update_id": 903, "not_invented_yet": {}}).to_string()).await, 200);
+    assert_eq!(
+        deliver(&process, Some(&secret), json!({"update_id": 903, "not_invented_yet": {}}).to_string()).await,
+        200
+    );
     assert_eq!(deliver(&process, Some(&secret), update(904, 5, "nul \0 and \u{1F600}")).await, 200);
     world.settled().await;
     assert_eq!(deliver(&process, Some(&secret), update(900, 5, "GOLD")).await, 200);
@@ -94,7 +97,9 @@ async fn nothing_private_is_logged() {
     let output = process.output.lock().unwrap().clone();
     assert!(output.contains("DEBUG"), "there is a lot to look through");
     let bot_token = telegram::TOKEN.split_once(':').unwrap().1;
-    for private in [&user.to_string(), name, "my free text", &secret, &token, bot_token, crate::support::process::PASSWORD] {
+    for private in
+        [&user.to_string(), name, "my free text", &secret, &token, bot_token, crate::support::process::PASSWORD]
+    {
         let line = output.lines().find(|line| line.contains(private));
         assert_eq!(line, None, "{private:?} is logged");
     }

@@ -6,9 +6,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use poem::{
-    Body, Endpoint, Request, Response, Server, http::StatusCode, listener::TcpAcceptor,
-};
+use poem::{Body, Endpoint, Request, Response, Server, http::StatusCode, listener::TcpAcceptor};
 use promostack::integrations::http_client;
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -30,8 +28,7 @@ impl Balancer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let backends = Arc::new(Mutex::new(vec![]));
-        let forward =
-            Forward { backends: backends.clone(), next: AtomicUsize::new(0), http: http_client().unwrap() };
+        let forward = Forward { backends: backends.clone(), next: AtomicUsize::new(0), http: http_client().unwrap() };
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             Server::new_with_acceptor(TcpAcceptor::from_tokio(listener).unwrap()).run(forward).await.unwrap();

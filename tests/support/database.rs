@@ -47,7 +47,12 @@ fn own_server() -> String {
 /// Settings of a private cluster in tests.
 #[allow(clippy::disallowed_methods, reason = "tests have no Config to read it for them")]
 pub fn settings(home: std::path::PathBuf, durable: bool) -> Settings {
-    Settings { home, durable, bin: std::env::var_os("PROMOSTACK_PG_BIN").map(Into::into), path: std::env::var_os("PATH") }
+    Settings {
+        home,
+        durable,
+        bin: std::env::var_os("PROMOSTACK_PG_BIN").map(Into::into),
+        path: std::env::var_os("PATH"),
+    }
 }
 
 impl Database {

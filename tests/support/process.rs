@@ -48,8 +48,13 @@ impl Process {
         let output = Arc::new(Mutex::new(String::new()));
         collect(child.stdout.take().unwrap(), output.clone());
         collect(child.stderr.take().unwrap(), output.clone());
-        let mut process =
-            Self { child, url: String::new(), output, http: http_client().unwrap(), token: tokio::sync::OnceCell::new() };
+        let mut process = Self {
+            child,
+            url: String::new(),
+            output,
+            http: http_client().unwrap(),
+            token: tokio::sync::OnceCell::new(),
+        };
         let url = super::eventually("the process to listen", async || {
             if let Some(status) = process.child.try_wait().unwrap() {
                 panic!("promostack ended with {status}:\n{}", process.output.lock().unwrap());

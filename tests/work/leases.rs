@@ -1,10 +1,15 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use promostack::lease;
+use promostack::{
+    app::{App, Role},
+    clock::Clock,
+    config::Config,
+    lease,
+};
 use uuid::Uuid;
 
-use crate::support::Database;
+use crate::support::{Database, eventually};
 
 /// Of any number of processes, one gets the lease; a dead one's runs out; what
 /// was done is not due again before its rest.
@@ -38,4 +43,39 @@ async fn one_of_many_gets_the_lease() {
     assert_eq!(error, "what went wrong");
     sqlx::query("update timers set next_at = now()").execute(&pool).await.unwrap();
     assert_eq!(take().await.len(), 1, "and is due again");
+}
+
+/// However many processes there are, a timer that is due runs once.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_processes_run_a_timer_once() {
+    let database = Database::fresh().await;
+    let mut running = vec![];
+    for _ in 0..3 {
+        let config =
+            Config::read(false, |name| (name == "DATABASE_URL").then(|| database.url.clone())).unwrap();
+        let app = App::build(config, &database.url, Clock::system()).unwrap();
+        running.push((app.start(Role::Work).await.unwrap(), app));
+    }
+    let runs = async || {
+        let runs: i64 = sqlx::query_scalar("select runs from timers where name = 'housekeeping'")
+            .fetch_one(&running[0].1.pool)
+            .await
+            .unwrap();
+        runs
+    };
+    for due in 1..=3 {
+        eventually("the timer to run", async || (runs().await >= due).then_some(())).await;
+        let beats = || -> i64 {
+            let beat = |app: &App| app.metrics.heartbeats.with_label_values(&["timers"]).get();
+            running.iter().map(|(_, app)| beat(app)).min().unwrap()
+        };
+        // Every process has looked since then, and left it alone.
+        let since = running[0].1.clock.now().timestamp();
+        eventually("every process to look", async || (beats() > since).then_some(())).await;
+        assert_eq!(runs().await, due);
+        sqlx::query("update timers set next_at = now()").execute(&running[0].1.pool).await.unwrap();
+    }
+    for (running, _) in running {
+        running.stop().await;
+    }
 }

@@ -30,8 +30,11 @@ async fn slots_keep_their_distance() {
     assert!(matches!(again, Slot::After(wait) if wait > Duration::from_millis(500)), "{again:?}");
     let third = rate::take(&pool, &limits, 0).await.unwrap();
     let fourth = rate::take(&pool, &limits, 0).await.unwrap();
-    assert!(matches!((third, fourth), (Slot::Later(a), Slot::Later(b)) if a.abs_diff(b) < Duration::from_millis(300))
-        || matches!((third, fourth), (Slot::After(_), Slot::Later(_))), "{third:?} {fourth:?}");
+    assert!(
+        matches!((third, fourth), (Slot::Later(a), Slot::Later(b)) if a.abs_diff(b) < Duration::from_millis(300))
+            || matches!((third, fourth), (Slot::After(_), Slot::Later(_))),
+        "{third:?} {fourth:?}"
+    );
 
     rate::pause(&pool, Duration::from_secs(30)).await.unwrap();
     let paused = rate::take(&pool, &limits, 99).await.unwrap();

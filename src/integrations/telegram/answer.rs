@@ -40,11 +40,7 @@ struct Parameters {
     retry_after: Option<u64>,
 }
 
-pub(super) fn read<T: DeserializeOwned>(
-    operation: &'static str,
-    status: u16,
-    body: &[u8],
-) -> Result<T, TelegramError> {
+pub(super) fn read<T: DeserializeOwned>(operation: &'static str, status: u16, body: &[u8]) -> Result<T, TelegramError> {
     if (200..300).contains(&status) && says_ok(body) {
         return match serde_json::from_slice::<Success<T>>(body) {
             Ok(success) => Ok(success.result),
@@ -56,33 +52,17 @@ pub(super) fn read<T: DeserializeOwned>(
     let code = failure.error_code.unwrap_or(status);
     let reason = || {
         let words: String = failure.description.chars().take(200).collect();
-        if words.is_empty() {
-            format!("status {code} without a reason")
-        } else {
-            words
-        }
+        if words.is_empty() { format!("status {code} without a reason") } else { words }
     };
     Err(match code {
         429 => TelegramError::RetryAfter {
             operation,
             delay: Duration::from_secs(failure.parameters.retry_after.unwrap_or(DEFAULT_DELAY)),
         },
-        403 => TelegramError::RecipientGone {
-            operation,
-            reason: reason(),
-        },
-        400 if is_about_recipient(&failure.description) => TelegramError::RecipientGone {
-            operation,
-            reason: reason(),
-        },
-        400..=499 => TelegramError::Rejected {
-            operation,
-            reason: reason(),
-        },
-        _ => TelegramError::Unavailable {
-            operation,
-            source: Outage::Status(code),
-        },
+        403 => TelegramError::RecipientGone { operation, reason: reason() },
+        400 if is_about_recipient(&failure.description) => TelegramError::RecipientGone { operation, reason: reason() },
+        400..=499 => TelegramError::Rejected { operation, reason: reason() },
+        _ => TelegramError::Unavailable { operation, source: Outage::Status(code) },
     })
 }
 
@@ -101,10 +81,7 @@ fn is_about_recipient(description: &str) -> bool {
 
 /// Only the place: the error's own text would quote the answer.
 fn unreadable(operation: &'static str, error: &serde_json::Error) -> TelegramError {
-    let source = Outage::Unreadable {
-        line: error.line(),
-        column: error.column(),
-    };
+    let source = Outage::Unreadable { line: error.line(), column: error.column() };
     TelegramError::Unavailable { operation, source }
 }
 
@@ -119,10 +96,7 @@ mod tests {
     }
 
     fn refused(code: u16, description: &str) -> TelegramError {
-        failed(
-            code,
-            &format!(r#"{{"ok":false,"error_code":{code},"description":"{description}"}}"#),
-        )
+        failed(code, &format!(r#"{{"ok":false,"error_code":{code},"description":"{description}"}}"#))
     }
 
     #[test]
@@ -137,9 +111,7 @@ mod tests {
         let error = failed(429, body);
         assert!(matches!(error, TelegramError::RetryAfter { delay, .. } if delay.as_secs() == 3));
         assert!(error.is_transient() && !error.may_have_been_delivered());
-        assert!(
-            matches!(failed(429, "<html>"), TelegramError::RetryAfter { delay, .. } if delay.as_secs() == 5)
-        );
+        assert!(matches!(failed(429, "<html>"), TelegramError::RetryAfter { delay, .. } if delay.as_secs() == 5));
     }
 
     #[test]
@@ -162,20 +134,14 @@ mod tests {
 
     #[test]
     fn other_refusals_are_ours() {
-        for (code, description) in [
-            (400, "Bad Request: message text is empty"),
-            (401, "Unauthorized"),
-            (404, "Not Found"),
-            (409, "Conflict"),
-        ] {
+        for (code, description) in
+            [(400, "Bad Request: message text is empty"), (401, "Unauthorized"), (404, "Not Found"), (409, "Conflict")]
+        {
             let error = refused(code, description);
             assert!(matches!(error, TelegramError::Rejected { .. }), "{error:?}");
             assert!(!error.is_transient());
         }
-        assert_eq!(
-            failed(404, "nginx").to_string(),
-            "Telegram sendMessage: rejected: status 404 without a reason"
-        );
+        assert_eq!(failed(404, "nginx").to_string(), "Telegram sendMessage: rejected: status 404 without a reason");
     }
 
     #[test]
@@ -186,15 +152,9 @@ mod tests {
             failed(200, "<html>Welcome to the hotel network</html>"),
             failed(302, ""),
             failed(200, r#"{"ok":true}"#),
-            failed(
-                200,
-                r#"{"ok":false,"error_code":500,"description":"Internal Server Error"}"#,
-            ),
+            failed(200, r#"{"ok":false,"error_code":500,"description":"Internal Server Error"}"#),
         ] {
-            assert!(
-                matches!(error, TelegramError::Unavailable { .. }),
-                "{error:?}"
-            );
+            assert!(matches!(error, TelegramError::Unavailable { .. }), "{error:?}");
             assert!(error.is_transient() && error.may_have_been_delivered());
         }
     }

@@ -73,10 +73,7 @@ impl TelegramError {
     /// Whether Telegram may have acted although we have no answer that says so.
     pub fn may_have_been_delivered(&self) -> bool {
         match self {
-            Self::Unavailable {
-                source: Outage::Network(error),
-                ..
-            } => !error.is_connect() && !error.is_builder(),
+            Self::Unavailable { source: Outage::Network(error), .. } => !error.is_connect() && !error.is_builder(),
             Self::Unavailable { .. } => true,
             Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::Rejected { .. } => false,
         }

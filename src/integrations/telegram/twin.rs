@@ -67,20 +67,13 @@ impl Rate {
     /// `n` a second, all of which may come at once after a pause.
     pub const fn per_second(n: u32) -> Self {
         let n = if n == 0 { 1 } else { n };
-        Self {
-            interval: Duration::from_micros(1_000_000 / n as u64),
-            burst: n,
-        }
+        Self { interval: Duration::from_micros(1_000_000 / n as u64), burst: n }
     }
 
     fn interval(rate: Option<Self>) -> Option<PgInterval> {
         let micros = rate?.interval.as_micros();
         let microseconds = i64::try_from(micros).unwrap_or(i64::MAX);
-        Some(PgInterval {
-            months: 0,
-            days: 0,
-            microseconds,
-        })
+        Some(PgInterval { months: 0, days: 0, microseconds })
     }
 
     fn burst(rate: Option<Self>) -> i32 {
@@ -90,19 +83,13 @@ impl Rate {
 
 impl TwinLimits {
     /// Nothing is enforced; for measuring how fast we are.
-    pub const NONE: Self = Self {
-        overall: None,
-        per_chat: None,
-    };
+    pub const NONE: Self = Self { overall: None, per_chat: None };
 }
 
 /// What Telegram documents: 30 a second over all chats, one a second in each.
 impl Default for TwinLimits {
     fn default() -> Self {
-        Self {
-            overall: Some(Rate::per_second(30)),
-            per_chat: Some(Rate::per_second(1)),
-        }
+        Self { overall: Some(Rate::per_second(30)), per_chat: Some(Rate::per_second(1)) }
     }
 }
 
@@ -110,14 +97,7 @@ impl Twin {
     /// A twin over this database. Nothing happens until it is served or delivers.
     pub fn new(pool: PgPool, limits: TwinLimits) -> Self {
         let (tokens, queued) = (RwLock::default(), Notify::new());
-        Self {
-            inner: Arc::new(Inner {
-                pool,
-                limits,
-                tokens,
-                queued,
-            }),
-        }
+        Self { inner: Arc::new(Inner { pool, limits, tokens, queued }) }
     }
 
     /// Both faces and the page, to be mounted under any prefix.
@@ -126,16 +106,10 @@ impl Twin {
             .at("/bot:token/:method", get(bot_api::call).post(bot_api::call))
             .at("/", get(make_sync(|_| page())))
             .at("/chats", get(people::chats))
-            .at(
-                "/chats/:chat_id/messages",
-                get(people::transcript).post(people::say),
-            )
+            .at("/chats/:chat_id/messages", get(people::transcript).post(people::say))
             .at("/chats/:chat_id/block", post(people::block))
             .at("/chats/:chat_id/unblock", post(people::unblock))
-            .at(
-                "/faults",
-                get(faults::list).post(faults::order).delete(faults::clear),
-            )
+            .at("/faults", get(faults::list).post(faults::order).delete(faults::clear))
             .at("/violations", get(report::violations))
             .at("/counts", get(report::counts))
             .at("/webhook", get(report::webhook))
@@ -161,8 +135,6 @@ fn page() -> poem::web::Html<&'static str> {
 
 impl std::fmt::Debug for Twin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Twin")
-            .field("limits", &self.inner.limits)
-            .finish_non_exhaustive()
+        f.debug_struct("Twin").field("limits", &self.inner.limits).finish_non_exhaustive()
     }
 }

@@ -78,21 +78,11 @@ pub enum UpdateError {
 /// Reads one update from the body of a webhook request.
 pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
     let fields: BTreeMap<String, &RawValue> =
-        serde_json::from_slice(body).map_err(|e| UpdateError::NotAnObject {
-            line: e.line(),
-            column: e.column(),
-        })?;
-    let update_id = fields
-        .get("update_id")
-        .and_then(|raw| raw.get().parse().ok())
-        .ok_or(UpdateError::NoUpdateId)?;
+        serde_json::from_slice(body).map_err(|e| UpdateError::NotAnObject { line: e.line(), column: e.column() })?;
+    let update_id = fields.get("update_id").and_then(|raw| raw.get().parse().ok()).ok_or(UpdateError::NoUpdateId)?;
     let content = fields.iter().find(|(name, _)| *name != "update_id");
     let Some((name, content)) = content else {
-        return Ok(IncomingUpdate {
-            update_id,
-            chat_id: None,
-            kind: Kind::Other { name: None },
-        });
+        return Ok(IncomingUpdate { update_id, chat_id: None, kind: Kind::Other { name: None } });
     };
     let kind = match name.as_str() {
         "message" => private_text(content),
@@ -101,27 +91,16 @@ pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
     Ok(IncomingUpdate {
         update_id,
         chat_id: chat_id(content),
-        kind: kind.unwrap_or_else(|| Kind::Other {
-            name: Some(name.clone()),
-        }),
+        kind: kind.unwrap_or_else(|| Kind::Other { name: Some(name.clone()) }),
     })
 }
 
 /// Where the kinds of update keep the chat, most telling first.
 fn chat_id(content: &RawValue) -> Option<i64> {
-    const PLACES: [&str; 7] = [
-        "/chat/id",
-        "/message/chat/id",
-        "/from/id",
-        "/user/id",
-        "/voter_chat/id",
-        "/user_chat_id",
-        "/actor_chat/id",
-    ];
+    const PLACES: [&str; 7] =
+        ["/chat/id", "/message/chat/id", "/from/id", "/user/id", "/voter_chat/id", "/user_chat_id", "/actor_chat/id"];
     let content: Value = serde_json::from_str(content.get()).ok()?;
-    PLACES
-        .iter()
-        .find_map(|place| content.pointer(place)?.as_i64())
+    PLACES.iter().find_map(|place| content.pointer(place)?.as_i64())
 }
 
 /// `None` for a message of any other sort.

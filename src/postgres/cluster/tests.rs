@@ -16,8 +16,7 @@ impl Home {
     pub(in super::super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir =
-            std::env::temp_dir().join(format!("promostack-test-{}-{number}", std::process::id()));
+        let dir = std::env::temp_dir().join(format!("promostack-test-{}-{number}", std::process::id()));
         fs::create_dir(&dir).unwrap();
         fs::set_permissions(&dir, Permissions::from_mode(0o755)).unwrap();
         Self(dir.canonicalize().unwrap())
@@ -28,12 +27,7 @@ impl Home {
     }
 
     pub(in super::super) fn settings(&self) -> Settings {
-        Settings {
-            home: self.0.clone(),
-            durable: false,
-            bin: None,
-            path: None,
-        }
+        Settings { home: self.0.clone(), durable: false, bin: None, path: None }
     }
 
     pub(in super::super) fn start(&self) -> Cluster {
@@ -41,11 +35,7 @@ impl Home {
     }
 
     fn start_durable(&self) -> Cluster {
-        Cluster::start(&Settings {
-            durable: true,
-            ..self.settings()
-        })
-        .unwrap()
+        Cluster::start(&Settings { durable: true, ..self.settings() }).unwrap()
     }
 }
 
@@ -64,18 +54,13 @@ impl Cluster {
     fn psql(&self, arguments: &[&str]) -> Command {
         let program = self.parts_for_tests().2.postgres().with_file_name("psql");
         let mut psql = Command::new(program);
-        psql.args(["--no-psqlrc", "-qAt", self.url()])
-            .args(arguments);
+        psql.args(["--no-psqlrc", "-qAt", self.url()]).args(arguments);
         psql
     }
 
     fn sql(&self, statement: &str) -> String {
         let output = self.psql(&["-c", statement]).output().unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
@@ -89,10 +74,7 @@ impl Cluster {
 fn until(what: &str, mut reached: impl FnMut() -> bool) {
     let started = Instant::now();
     while !reached() {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "waited in vain: {what}"
-        );
+        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain: {what}");
         sleep(Duration::from_millis(10));
     }
 }
@@ -102,14 +84,8 @@ fn data_survives_an_orderly_end() {
     let home = Home::new();
     let cluster = home.start();
     assert!(cluster.owned());
-    assert_eq!(
-        cluster.sql("SELECT current_user || ' ' || current_database()"),
-        "promostack promostack"
-    );
-    assert_eq!(
-        cluster.sql("SELECT getdatabaseencoding() || ' ' || lower('Ä')"),
-        "UTF8 ä"
-    );
+    assert_eq!(cluster.sql("SELECT current_user || ' ' || current_database()"), "promostack promostack");
+    assert_eq!(cluster.sql("SELECT getdatabaseencoding() || ' ' || lower('Ä')"), "UTF8 ä");
     assert_eq!(cluster.sql("SHOW timezone"), "UTC");
     cluster.sql("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)");
     let (pid, data) = (cluster.pid(), cluster.data_dir().to_owned());
@@ -117,10 +93,7 @@ fn data_survives_an_orderly_end() {
     assert!(!is_server(pid, &data) && !data.join("postmaster.pid").exists());
 
     assert_eq!(home.start().sql("SELECT n FROM kept"), "42");
-    assert!(
-        !data.join("postmaster.pid").exists(),
-        "dropping it stops it"
-    );
+    assert!(!data.join("postmaster.pid").exists(), "dropping it stops it");
 }
 
 #[test]
@@ -153,11 +126,7 @@ fn a_killed_server_with_a_busy_connection_is_started_again() {
     let home = Home::new();
     let mut cluster = home.start_durable();
     let psql = cluster.psql(&["-c", "SELECT sum(n) FROM generate_series(1, 2e7) n"]);
-    let mut busy = { psql }
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut busy = { psql }.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let active = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%2e7%'";
     until("the query", || cluster.sql(active) == "2");
     cluster.kill();
@@ -175,10 +144,7 @@ fn a_second_one_shares_and_then_takes_over() {
     assert_eq!((second.pid(), second.url()), (first.pid(), first.url()));
     assert_eq!(second.sql("SELECT 1"), "1");
     home.start().stop().unwrap();
-    assert!(
-        !second.restart_if_dead().unwrap(),
-        "it runs, and was not ours to stop"
-    );
+    assert!(!second.restart_if_dead().unwrap(), "it runs, and was not ours to stop");
 
     first.stop().unwrap();
     assert!(second.restart_if_dead().unwrap());
@@ -192,10 +158,7 @@ fn many_at_once_agree_on_one_owner() {
     let start = || home.start();
     let clusters: Vec<Cluster> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(start)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(clusters.iter().filter(|cluster| cluster.owned()).count(), 1);
     for cluster in &clusters {
@@ -227,16 +190,8 @@ fn a_process_id_used_again_is_no_server() {
     let (place, account, _) = cluster.parts_for_tests();
     cluster.stop().unwrap();
     // The server would take a process of its own user for itself.
-    let mut stranger = account
-        .command(Path::new("/bin/sleep"))
-        .arg("60")
-        .spawn()
-        .unwrap();
-    let text = format!(
-        "{}\n{}\n0\n{PORT}\n\n\n\nready\n",
-        stranger.id(),
-        place.data.display()
-    );
+    let mut stranger = account.command(Path::new("/bin/sleep")).arg("60").spawn().unwrap();
+    let text = format!("{}\n{}\n0\n{PORT}\n\n\n\nready\n", stranger.id(), place.data.display());
     fs::write(place.data.join("postmaster.pid"), &text).unwrap();
     fs::write(place.socket_file().with_added_extension("lock"), &text).unwrap();
     let started = Cluster::start(&home.settings());
@@ -281,19 +236,11 @@ fn a_home_closed_to_the_server_is_left_for_elsewhere() {
     let (closed, elsewhere) = (home.path().join("root"), home.path().join("elsewhere"));
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
-    let settings = Settings {
-        home: closed.join("app"),
-        ..home.settings()
-    };
+    let settings = Settings { home: closed.join("app"), ..home.settings() };
     let start = || Cluster::start_with(&settings, &elsewhere).unwrap();
     let cluster = start();
     assert!(cluster.data_dir().starts_with(&elsewhere));
-    assert!(
-        cluster
-            .note()
-            .unwrap()
-            .contains(elsewhere.to_str().unwrap())
-    );
+    assert!(cluster.note().unwrap().contains(elsewhere.to_str().unwrap()));
     cluster.sql("CREATE TABLE kept (n int); INSERT INTO kept VALUES (42)");
     assert!(!start().owned());
     cluster.stop().unwrap();
@@ -303,10 +250,7 @@ fn a_home_closed_to_the_server_is_left_for_elsewhere() {
 #[test]
 fn a_home_with_a_long_name_works() {
     let home = Home::new();
-    let settings = Settings {
-        home: home.path().join("ö, x".repeat(25)),
-        ..home.settings()
-    };
+    let settings = Settings { home: home.path().join("ö, x".repeat(25)), ..home.settings() };
     let cluster = Cluster::start(&settings).unwrap();
     let socket = cluster.socket_dir().to_owned();
     assert!(socket.starts_with("/tmp"));
@@ -319,11 +263,7 @@ fn a_home_with_a_long_name_works() {
 fn commands_find_the_database() {
     let home = Home::new();
     let cluster = home.start();
-    let psql = cluster
-        .parts_for_tests()
-        .2
-        .postgres()
-        .with_file_name("psql");
+    let psql = cluster.parts_for_tests().2.postgres().with_file_name("psql");
     let script = r#"by_host=$("$0" -qAtc 'SELECT 1')
             by_url=$("$0" "$DATABASE_URL" -qAtc 'SELECT 2')
             test $by_host$by_url = 12 || exit 1
@@ -338,13 +278,7 @@ fn commands_find_the_database() {
 fn owner_to_be_killed() {
     let home = std::env::current_dir().unwrap();
     if home.join("to-be-killed").exists() {
-        let cluster = Cluster::start(&Settings {
-            home,
-            durable: true,
-            bin: None,
-            path: None,
-        })
-        .unwrap();
+        let cluster = Cluster::start(&Settings { home, durable: true, bin: None, path: None }).unwrap();
         eprintln!("pid {}", cluster.pid());
         let _ = std::io::stdin().read(&mut [0]);
     }
@@ -365,18 +299,14 @@ fn the_server_ends_when_its_owner_is_killed() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(owner.stderr.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let mut lines = BufReader::new(owner.stderr.take().unwrap()).lines().map_while(Result::ok);
     let pid = lines.find_map(|line| line.strip_prefix("pid ")?.parse().ok());
     let mut sharing = home.start();
     let shared = !sharing.owned() && Some(sharing.pid()) == pid;
     owner.kill().unwrap();
     owner.wait().unwrap();
     assert!(shared);
-    until("the server's end", || {
-        !is_server(sharing.pid(), sharing.data_dir())
-    });
+    until("the server's end", || !is_server(sharing.pid(), sharing.data_dir()));
     let log = fs::read_to_string(sharing.log_file()).unwrap();
     assert!(log.contains("received fast shutdown request"), "{log}");
     assert!(sharing.restart_if_dead().unwrap() && sharing.owned());

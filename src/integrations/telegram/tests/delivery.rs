@@ -21,38 +21,17 @@ async fn what_a_person_says_reaches_the_webhook_with_the_secret() {
 
     let received = webhook.expect(1).await;
     let read = update::read(received[0].to_string().as_bytes()).unwrap();
-    assert_eq!(
-        (read.update_id, read.chat_id),
-        (said["update_id"].as_i64().unwrap(), Some(5))
-    );
-    let Kind::PrivateText {
-        from,
-        text,
-        message_id,
-    } = read.kind
-    else {
-        panic!("{:?}", read.kind)
-    };
+    assert_eq!((read.update_id, read.chat_id), (said["update_id"].as_i64().unwrap(), Some(5)));
+    let Kind::PrivateText { from, text, message_id } = read.kind else { panic!("{:?}", read.kind) };
     assert_eq!((text.as_str(), message_id), ("/start SAVE10", 1));
     assert_eq!((from.id, from.first_name.as_str()), (5, "Ada"));
-    assert_eq!(
-        (from.username.as_deref(), from.language_code.as_deref()),
-        (Some("ada"), Some("en"))
-    );
-    assert_eq!(
-        received[0]["message"]["entities"],
-        json!([{ "type": "bot_command", "offset": 0, "length": 6 }])
-    );
+    assert_eq!((from.username.as_deref(), from.language_code.as_deref()), (Some("ada"), Some("en")));
+    assert_eq!(received[0]["message"]["entities"], json!([{ "type": "bot_command", "offset": 0, "length": 6 }]));
     let theirs: teloxide::types::Update = serde_json::from_str(&received[0].to_string()).unwrap();
-    let teloxide::types::UpdateKind::Message(theirs) = theirs.kind else {
-        panic!("{theirs:?}")
-    };
+    let teloxide::types::UpdateKind::Message(theirs) = theirs.kind else { panic!("{theirs:?}") };
     assert_eq!(theirs.text(), Some("/start SAVE10"));
 
-    assert_eq!(
-        world.get("chats/5/messages").await["messages"][0]["delivered"],
-        true
-    );
+    assert_eq!(world.get("chats/5/messages").await["messages"][0]["delivered"], true);
 }
 
 #[tokio::test]
@@ -66,18 +45,12 @@ async fn it_is_delivered_again_until_it_is_taken_and_then_no_more() {
     world.say(5, "second").await;
 
     let received = webhook.expect(4).await;
-    let texts: Vec<_> = received
-        .iter()
-        .map(|update| &update["message"]["text"])
-        .collect();
+    let texts: Vec<_> = received.iter().map(|update| &update["message"]["text"]).collect();
     assert_eq!(texts, ["first", "first", "first", "second"]);
     assert_eq!(received[0], received[2]);
     let info = world.get("webhook").await;
     assert_eq!(info["pending_update_count"], 0);
-    assert!(
-        info["last_error_message"].as_str().unwrap().contains("503"),
-        "{info}"
-    );
+    assert!(info["last_error_message"].as_str().unwrap().contains("503"), "{info}");
 }
 
 #[tokio::test]
@@ -92,13 +65,7 @@ async fn a_chat_that_cannot_be_delivered_holds_up_no_other() {
     webhook.expect(1).await;
     world.say(6, "free").await;
     let received = webhook.expect(5).await;
-    assert_eq!(
-        received
-            .iter()
-            .filter(|update| update["message"]["text"] == "stuck")
-            .count(),
-        4 - 1
-    );
+    assert_eq!(received.iter().filter(|update| update["message"]["text"] == "stuck").count(), 4 - 1);
 }
 
 #[tokio::test]
@@ -117,10 +84,7 @@ async fn several_processes_deliver_each_update_once_and_each_chat_in_order() {
     let mut chats: BTreeMap<i64, Vec<Value>> = BTreeMap::new();
     for update in received {
         let chat = update["message"]["chat"]["id"].as_i64().unwrap();
-        chats
-            .entry(chat)
-            .or_default()
-            .push(update["message"]["text"].clone());
+        chats.entry(chat).or_default().push(update["message"]["text"].clone());
     }
     let in_order: Vec<Value> = (0..20).map(|n| json!(n.to_string())).collect();
     assert_eq!(chats.len(), 10);
@@ -131,11 +95,7 @@ async fn several_processes_deliver_each_update_once_and_each_chat_in_order() {
 async fn what_was_said_before_a_restart_is_delivered_once_after_it() {
     let mut world = World::new(TwinLimits::default()).await;
     let webhook = world.webhook().await;
-    let said = [
-        world.say(5, "one").await,
-        world.say(5, "two").await,
-        world.say(6, "three").await,
-    ];
+    let said = [world.say(5, "one").await, world.say(5, "two").await, world.say(6, "three").await];
     assert!(webhook.received().is_empty());
 
     let reborn = Twin::new(world.pool.clone(), TwinLimits::default());
@@ -145,10 +105,7 @@ async fn what_was_said_before_a_restart_is_delivered_once_after_it() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut delivered = webhook.update_ids();
     delivered.sort_unstable();
-    let said: Vec<i64> = said
-        .iter()
-        .map(|said| said["update_id"].as_i64().unwrap())
-        .collect();
+    let said: Vec<i64> = said.iter().map(|said| said["update_id"].as_i64().unwrap()).collect();
     assert_eq!(delivered, said);
 }
 
@@ -157,12 +114,8 @@ async fn delivery_cut_short_frees_the_update_for_the_next() {
     let mut world = World::new(TwinLimits::default()).await;
     let client = world.client_known_to(&[5]).await;
     // Nobody answers here, so the attempt hangs until it is killed.
-    let deaf = tokio::net::TcpListener::bind(("127.0.0.1", 0))
-        .await
-        .unwrap();
-    let url = format!("http://{}/hook", deaf.local_addr().unwrap())
-        .parse()
-        .unwrap();
+    let deaf = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let url = format!("http://{}/hook", deaf.local_addr().unwrap()).parse().unwrap();
     client.register_webhook(&url, "x", &[], 40).await.unwrap();
     let (twin, http) = (world.twin.clone(), world.http.clone());
     let killed = tokio::spawn(async move { twin.deliver(http, std::future::pending()).await });
@@ -181,9 +134,7 @@ async fn delivery_stops_when_it_is_told_to() {
     world.say(5, "last").await;
     let stop = tokio::time::sleep(Duration::from_millis(300));
     let stopped = world.twin.deliver(world.http.clone(), stop);
-    tokio::time::timeout(Duration::from_secs(5), stopped)
-        .await
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), stopped).await.unwrap();
     assert_eq!(webhook.received().len(), 1);
 }
 
@@ -198,27 +149,17 @@ async fn the_bot_hears_of_being_blocked_once_and_of_nothing_it_did_not_ask_for()
     }
     let received = webhook.expect(3).await;
     let now = |update: &Value| update["my_chat_member"]["new_chat_member"]["status"].clone();
-    assert_eq!(
-        (now(&received[1]), now(&received[2])),
-        (json!("kicked"), json!("member"))
-    );
+    assert_eq!((now(&received[1]), now(&received[2])), (json!("kicked"), json!("member")));
     for update in &received[1..] {
         let read = update::read(update.to_string().as_bytes()).unwrap();
         assert_eq!(read.chat_id, Some(5));
         let theirs: teloxide::types::Update = serde_json::from_str(&update.to_string()).unwrap();
-        assert!(
-            matches!(theirs.kind, teloxide::types::UpdateKind::MyChatMember(_)),
-            "{theirs:?}"
-        );
+        assert!(matches!(theirs.kind, teloxide::types::UpdateKind::MyChatMember(_)), "{theirs:?}");
     }
 
     let url = "http://127.0.0.1:1/".parse().unwrap();
     let polls = [super::super::AllowedUpdate::Poll];
-    world
-        .client()
-        .register_webhook(&url, "x", &polls, 40)
-        .await
-        .unwrap();
+    world.client().register_webhook(&url, "x", &polls, 40).await.unwrap();
     assert_eq!(world.say(5, "unheard").await["update_id"], Value::Null);
     assert_eq!(world.get("webhook").await["pending_update_count"], 0);
 }

@@ -1,7 +1,6 @@
 //! A twin on a database of its own, served on loopback, and a webhook to deliver to.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,15 +10,14 @@ use poem::web::Data;
 use poem::{Body, EndpointExt, IntoEndpoint, Request, Route, Server, handler, post};
 use reqwest::Url;
 use serde_json::{Value, json};
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgPool};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::super::twin::{Twin, TwinLimits};
 use super::super::{AllowedUpdate, OutgoingMessage, Telegram};
-use crate::integrations::http_client;
+use crate::{database::Database, integrations::http_client};
 
 pub(super) const TOKEN: &str = "77:a-secret-token_X";
 pub(super) const SECRET: &str = "the-webhook-secret";
@@ -31,26 +29,20 @@ pub(super) struct World {
     pub(super) address: Url,
     pub(super) http: reqwest::Client,
     tasks: JoinSet<()>,
+    _database: Database,
 }
 
 impl World {
     pub(super) async fn new(limits: TwinLimits) -> Self {
-        let pool = database().await;
+        let database = Database::fresh().await;
+        let pool = database.pool();
+        sqlx::migrate!().run(&pool).await.unwrap();
         let twin = Twin::new(pool.clone(), limits);
         let mut tasks = JoinSet::new();
         // Under a prefix, as in the server.
         let served = Route::new().nest("/sandbox/telegram", twin.routes());
-        let address = serve(&mut tasks, served)
-            .await
-            .join("/sandbox/telegram")
-            .unwrap();
-        Self {
-            pool,
-            twin,
-            address,
-            http: http_client().unwrap(),
-            tasks,
-        }
+        let address = serve(&mut tasks, served).await.join("/sandbox/telegram").unwrap();
+        Self { pool, twin, address, http: http_client().unwrap(), tasks, _database: database }
     }
 
     pub(super) fn client(&self) -> Telegram {
@@ -69,29 +61,20 @@ impl World {
 
     pub(super) async fn webhook(&mut self) -> Webhook {
         let webhook = Webhook::default();
-        let address = serve(&mut self.tasks, post(receive).data(webhook.clone()))
-            .await
-            .join("/hook")
-            .unwrap();
+        let address = serve(&mut self.tasks, post(receive).data(webhook.clone())).await.join("/hook").unwrap();
         let kinds = [AllowedUpdate::Message, AllowedUpdate::MyChatMember];
-        self.client()
-            .register_webhook(&address, SECRET, &kinds, 40)
-            .await
-            .unwrap();
+        self.client().register_webhook(&address, SECRET, &kinds, 40).await.unwrap();
         webhook
     }
 
     /// Delivers in the background, as one more process would.
     pub(super) fn deliver(&mut self, twin: Twin) {
         let http = self.http.clone();
-        self.tasks
-            .spawn(async move { twin.deliver(http, std::future::pending()).await });
+        self.tasks.spawn(async move { twin.deliver(http, std::future::pending()).await });
     }
 
     pub(super) async fn say(&self, chat: i64, text: &str) -> Value {
-        let (status, said) = self
-            .post(&format!("chats/{chat}/messages"), json!({ "text": text }))
-            .await;
+        let (status, said) = self.post(&format!("chats/{chat}/messages"), json!({ "text": text })).await;
         assert_eq!(status, 200, "{said}");
         said
     }
@@ -103,8 +86,7 @@ impl World {
     }
 
     pub(super) async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        self.answer(self.http.post(self.url(path)).body(body.to_string()))
-            .await
+        self.answer(self.http.post(self.url(path)).body(body.to_string())).await
     }
 
     pub(super) async fn get(&self, path: &str) -> Value {
@@ -128,20 +110,12 @@ impl World {
         let transcript = self.get(&format!("chats/{chat}/messages")).await;
         let messages = transcript["messages"].as_array().unwrap();
         let from_bot = messages.iter().filter(|message| message["from"] == "bot");
-        from_bot
-            .map(|message| message["text"].as_str().unwrap().to_owned())
-            .collect()
+        from_bot.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
     }
 }
 
 pub(super) fn message(chat_id: i64, text: &str) -> OutgoingMessage {
-    OutgoingMessage {
-        chat_id,
-        text: text.to_owned(),
-        format: None,
-        reply_to: None,
-        silent: false,
-    }
+    OutgoingMessage { chat_id, text: text.to_owned(), format: None, reply_to: None, silent: false }
 }
 
 /// Collects what is delivered; answers as it is told to, and 200 otherwise.
@@ -167,10 +141,7 @@ impl Webhook {
     }
 
     pub(super) fn update_ids(&self) -> Vec<i64> {
-        self.received()
-            .iter()
-            .map(|update| update["update_id"].as_i64().unwrap())
-            .collect()
+        self.received().iter().map(|update| update["update_id"].as_i64().unwrap()).collect()
     }
 
     /// Waits until this many deliveries have been made, and a little for one too many.
@@ -181,11 +152,7 @@ impl Webhook {
             }
         };
         let waited = tokio::time::timeout(Duration::from_secs(20), enough).await;
-        assert!(
-            waited.is_ok(),
-            "{} of {deliveries} deliveries",
-            self.received().len()
-        );
+        assert!(waited.is_ok(), "{} of {deliveries} deliveries", self.received().len());
         tokio::time::sleep(Duration::from_millis(100)).await;
         let received = self.received();
         assert_eq!(received.len(), deliveries);
@@ -195,20 +162,11 @@ impl Webhook {
 
 #[handler]
 async fn receive(Data(webhook): Data<&Webhook>, request: &Request, body: Body) -> StatusCode {
-    assert_eq!(
-        request.header("x-telegram-bot-api-secret-token"),
-        Some(SECRET)
-    );
+    assert_eq!(request.header("x-telegram-bot-api-secret-token"), Some(SECRET));
     let update = serde_json::from_slice(&body.into_bytes().await.unwrap()).unwrap();
     webhook.inner.updates.lock().unwrap().push(update);
     webhook.inner.rung.notify_one();
-    webhook
-        .inner
-        .answers
-        .lock()
-        .unwrap()
-        .pop_front()
-        .unwrap_or(StatusCode::OK)
+    webhook.inner.answers.lock().unwrap().pop_front().unwrap_or(StatusCode::OK)
 }
 
 pub(super) async fn serve(
@@ -220,48 +178,7 @@ pub(super) async fn serve(
     let endpoint = routes.into_endpoint();
     tasks.spawn(async move {
         let acceptor = TcpAcceptor::from_tokio(listener).unwrap();
-        Server::new_with_acceptor(acceptor)
-            .run(endpoint)
-            .await
-            .unwrap();
+        Server::new_with_acceptor(acceptor).run(endpoint).await.unwrap();
     });
     Url::parse(&format!("http://{address}/")).unwrap()
-}
-
-/// A fresh database with all migrations, on the server `DATABASE_URL` points to.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "tests have no configuration to read it for them"
-)]
-async fn database() -> PgPool {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-
-    let server = std::env::var("DATABASE_URL").expect(
-        "DATABASE_URL must point to a PostgreSQL server on which databases may be created",
-    );
-    let name = format!(
-        "telegram_{}_{}",
-        std::process::id(),
-        NEXT.fetch_add(1, Ordering::Relaxed)
-    );
-    let options: sqlx::postgres::PgConnectOptions = server.parse().expect("DATABASE_URL");
-    let admin = PgPoolOptions::new()
-        .max_connections(1)
-        .connect_with(options.clone())
-        .await
-        .unwrap();
-    let create = [
-        format!(r#"drop database if exists "{name}" with (force)"#),
-        format!(r#"create database "{name}""#),
-    ];
-    for statement in create {
-        admin.execute(statement.as_str()).await.unwrap();
-    }
-    let pool = PgPoolOptions::new()
-        .max_connections(8)
-        .connect_with(options.database(&name))
-        .await
-        .unwrap();
-    sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    pool
 }

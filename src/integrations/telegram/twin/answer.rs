@@ -17,11 +17,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(code: u16, description: impl Into<String>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            retry_after: None,
-        }
+        Self { code, description: description.into(), retry_after: None }
     }
 
     pub(super) fn bad_request(what: impl std::fmt::Display) -> Self {
@@ -61,8 +57,7 @@ pub(super) fn respond(answer: Answer) -> Response {
             if let Some(seconds) = refusal.retry_after {
                 body["parameters"] = json!({ "retry_after": seconds });
             }
-            let status =
-                StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             poem::web::Json(body).with_status(status).into_response()
         }
     }

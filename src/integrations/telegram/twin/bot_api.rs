@@ -22,13 +22,8 @@ pub(super) enum Method {
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 5] = [
-        Self::GetMe,
-        Self::SetWebhook,
-        Self::GetWebhookInfo,
-        Self::DeleteWebhook,
-        Self::SendMessage,
-    ];
+    pub(super) const ALL: [Self; 5] =
+        [Self::GetMe, Self::SetWebhook, Self::GetWebhookInfo, Self::DeleteWebhook, Self::SendMessage];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -42,9 +37,7 @@ impl Method {
 
     /// As Telegram does, whatever the case: clients disagree on it.
     pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|method| method.name().eq_ignore_ascii_case(name))
+        Self::ALL.into_iter().find(|method| method.name().eq_ignore_ascii_case(name))
     }
 }
 
@@ -65,10 +58,7 @@ pub(super) async fn call(
     match faults::take(twin.pool(), method).await {
         Err(error) => respond(Err(error.into())),
         Ok(None) => respond(answer(twin, bot, method, request, body).await),
-        Ok(Some(Fault::Refuse {
-            status,
-            retry_after,
-        })) => respond(refuse(twin, bot, status, retry_after).await),
+        Ok(Some(Fault::Refuse { status, retry_after })) => respond(refuse(twin, bot, status, retry_after).await),
         Ok(Some(Fault::Hang(time))) => {
             let answer = answer(twin, bot, method, request, body).await;
             tokio::time::sleep(time).await;
@@ -95,9 +85,7 @@ async fn answer(twin: &Twin, bot: Bot, method: Method, request: &Request, body: 
 /// A failure that was ordered. A 429 silences the bot as a real one does.
 async fn refuse(twin: &Twin, bot: Bot, status: u16, retry_after: Option<i32>) -> Answer {
     let Some(seconds) = retry_after.filter(|_| status == 429) else {
-        let reason = StatusCode::from_u16(status)
-            .ok()
-            .and_then(|status| status.canonical_reason());
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
         return Err(Refusal::new(status, reason.unwrap_or("Error")));
     };
     sqlx::query(
@@ -116,10 +104,7 @@ async fn refuse(twin: &Twin, bot: Bot, status: u16, retry_after: Option<i32>) ->
 /// An answer that breaks off after its first line.
 fn cut_off() -> Response {
     let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    let body = futures_util::stream::iter([
-        Ok(bytes::Bytes::from_static(b"{\"ok\":")),
-        Err::<bytes::Bytes, _>(broken),
-    ]);
+    let body = futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{\"ok\":")), Err::<bytes::Bytes, _>(broken)]);
     Response::builder().body(Body::from_bytes_stream(body))
 }
 
@@ -166,12 +151,11 @@ async fn authenticate(twin: &Twin, token: &str) -> Result<Bot, Refusal> {
     .bind(username(id))
     .execute(twin.pool())
     .await?;
-    let ours =
-        sqlx::query("select from sandbox.telegram_bot where id = $1 and token_sha256 = sha256($2)")
-            .bind(id)
-            .bind(token.as_bytes())
-            .fetch_optional(twin.pool())
-            .await?;
+    let ours = sqlx::query("select from sandbox.telegram_bot where id = $1 and token_sha256 = sha256($2)")
+        .bind(id)
+        .bind(token.as_bytes())
+        .fetch_optional(twin.pool())
+        .await?;
     if ours.is_none() {
         return Err(Refusal::new(401, "Unauthorized"));
     }
@@ -189,8 +173,6 @@ fn bot_id(token: &str) -> Option<i64> {
     let (id, secret) = token.split_once(':')?;
     let well_formed = id.bytes().all(|b| b.is_ascii_digit())
         && !secret.is_empty()
-        && secret
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     id.parse().ok().filter(|id| well_formed && *id > 0)
 }

@@ -38,12 +38,7 @@ struct Outcome {
     failure: Option<String>,
 }
 
-pub(super) async fn run(
-    pool: &PgPool,
-    queued: &Notify,
-    http: &reqwest::Client,
-    shutdown: impl Future<Output = ()>,
-) {
+pub(super) async fn run(pool: &PgPool, queued: &Notify, http: &reqwest::Client, shutdown: impl Future<Output = ()>) {
     let mut shutdown = pin!(shutdown);
     loop {
         let pause = match deliver_batch(pool, http).await {
@@ -105,11 +100,8 @@ async fn claim(connection: &mut PgConnection) -> sqlx::Result<Vec<Waiting>> {
 }
 
 async fn attempt(http: &reqwest::Client, update: Waiting) -> Outcome {
-    let mut request = http
-        .post(update.webhook_url)
-        .timeout(PATIENCE)
-        .header("content-type", "application/json")
-        .body(update.body);
+    let mut request =
+        http.post(update.webhook_url).timeout(PATIENCE).header("content-type", "application/json").body(update.body);
     if let Some(secret) = update.webhook_secret {
         request = request.header("x-telegram-bot-api-secret-token", secret);
     }
@@ -119,31 +111,19 @@ async fn attempt(http: &reqwest::Client, update: Waiting) -> Outcome {
             let _ = response.bytes().await;
             None
         }
-        Ok(response) => Some(format!(
-            "Wrong response from the webhook: {}",
-            response.status()
-        )),
+        Ok(response) => Some(format!("Wrong response from the webhook: {}", response.status())),
         Err(error) if error.is_timeout() => Some("Read timeout expired".to_owned()),
         Err(error) if error.is_connect() => Some("Connection refused".to_owned()),
         Err(_) => Some("Connection closed".to_owned()),
     };
-    Outcome {
-        update_id: update.update_id,
-        bot_id: update.bot_id,
-        failure,
-    }
+    Outcome { update_id: update.update_id, bot_id: update.bot_id, failure }
 }
 
 async fn record(connection: &mut PgConnection, outcomes: &[Outcome]) -> sqlx::Result<()> {
     let updates: Vec<i64> = outcomes.iter().map(|outcome| outcome.update_id).collect();
-    let taken: Vec<bool> = outcomes
-        .iter()
-        .map(|outcome| outcome.failure.is_none())
-        .collect();
+    let taken: Vec<bool> = outcomes.iter().map(|outcome| outcome.failure.is_none()).collect();
     // Losing this note costs one more delivery of an update, which a bot has to bear anyway.
-    sqlx::query("set local synchronous_commit = off")
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query("set local synchronous_commit = off").execute(&mut *connection).await?;
     sqlx::query(
         "update sandbox.telegram_delivery d
             set attempts = attempts + 1,

@@ -22,10 +22,7 @@ const LONGEST_SILENCE: i64 = 3_600;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Refused with this status; nothing is done.
-    Refuse {
-        status: u16,
-        retry_after: Option<i32>,
-    },
+    Refuse { status: u16, retry_after: Option<i32> },
     /// Works, but the answer comes only after this time.
     Hang(Duration),
     /// Works, but the answer breaks off.
@@ -56,27 +53,16 @@ fn fault(row: &PgRow) -> sqlx::Result<Fault> {
         return Ok(Fault::Hang(Duration::from_millis(ms.unsigned_abs())));
     }
     let status: Option<i32> = row.try_get("status")?;
-    let status = status
-        .and_then(|status| u16::try_from(status).ok())
-        .unwrap_or(500);
-    Ok(Fault::Refuse {
-        status,
-        retry_after: row.try_get("retry_after")?,
-    })
+    let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(500);
+    Ok(Fault::Refuse { status, retry_after: row.try_get("retry_after")? })
 }
 
 /// `POST /faults {"method", "times", "error"}`
 #[handler]
-pub(super) async fn order(
-    Data(twin): Data<&Twin>,
-    body: Body,
-) -> Result<(StatusCode, Json<Value>)> {
+pub(super) async fn order(Data(twin): Data<&Twin>, body: Body) -> Result<(StatusCode, Json<Value>)> {
     let mut fields = Fields::read(body).await?;
     let method = fields.text("method")?;
-    let Some(method) = (method == ANY)
-        .then_some(ANY)
-        .or(Method::named(&method).map(Method::name))
-    else {
+    let Some(method) = (method == ANY).then_some(ANY).or(Method::named(&method).map(Method::name)) else {
         let known = Method::ALL.map(Method::name).join(", ");
         return Err(fields.wrong("method", &format!("must be one of {known}, or *")));
     };
@@ -87,22 +73,11 @@ pub(super) async fn order(
     let retry_after = error.optional_integer("retry_after", 1, LONGEST_SILENCE)?;
     let hang_ms = error.optional_integer("hang_ms", 1, LONGEST_HANG_MS)?;
     let drop = error.optional_flag("accept_then_drop")?.unwrap_or(false);
-    if [status.is_some(), hang_ms.is_some(), drop]
-        .iter()
-        .filter(|given| **given)
-        .count()
-        != 1
-    {
-        return Err(error.wrong(
-            "status",
-            "or hang_ms or accept_then_drop must be given, and only one of them",
-        ));
+    if [status.is_some(), hang_ms.is_some(), drop].iter().filter(|given| **given).count() != 1 {
+        return Err(error.wrong("status", "or hang_ms or accept_then_drop must be given, and only one of them"));
     }
     if retry_after.is_some() != (status == Some(429)) {
-        return Err(error.wrong(
-            "retry_after",
-            "belongs to status 429, and to no other error",
-        ));
+        return Err(error.wrong("retry_after", "belongs to status 429, and to no other error"));
     }
     error.finish()?;
     let id: i64 = sqlx::query_scalar(
@@ -118,10 +93,7 @@ pub(super) async fn order(
     .bind(drop)
     .fetch_one(twin.pool())
     .await?;
-    Ok((
-        StatusCode::CREATED,
-        Json(json!({ "id": id, "method": method, "times": times })),
-    ))
+    Ok((StatusCode::CREATED, Json(json!({ "id": id, "method": method, "times": times }))))
 }
 
 /// `GET /faults`: those not used up.
@@ -139,8 +111,6 @@ pub(super) async fn list(Data(twin): Data<&Twin>) -> Result<Json<Value>> {
 /// `DELETE /faults`: nothing goes wrong on order any more.
 #[handler]
 pub(super) async fn clear(Data(twin): Data<&Twin>) -> Result<Json<Value>> {
-    sqlx::query("delete from sandbox.telegram_fault")
-        .execute(twin.pool())
-        .await?;
+    sqlx::query("delete from sandbox.telegram_fault").execute(twin.pool()).await?;
     Ok(Json(json!({ "faults": [] })))
 }

@@ -15,20 +15,13 @@ pub(super) struct Fields {
 
 impl Fields {
     pub(super) async fn read(body: Body) -> Result<Self> {
-        let bytes = body
-            .into_bytes_limit(LARGEST_BODY)
-            .await
-            .map_err(|_| Problem::NotAnObject)?;
+        let bytes = body.into_bytes_limit(LARGEST_BODY).await.map_err(|_| Problem::NotAnObject)?;
         let rest = serde_json::from_slice(&bytes).map_err(|_| Problem::NotAnObject)?;
-        Ok(Self {
-            path: String::new(),
-            rest,
-        })
+        Ok(Self { path: String::new(), rest })
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<String> {
-        self.optional_text(name)?
-            .ok_or_else(|| self.wrong(name, "is missing"))
+        self.optional_text(name)?.ok_or_else(|| self.wrong(name, "is missing"))
     }
 
     pub(super) fn optional_text(&mut self, name: &str) -> Result<Option<String>> {
@@ -39,19 +32,12 @@ impl Fields {
         }
     }
 
-    pub(super) fn optional_integer(
-        &mut self,
-        name: &str,
-        min: i64,
-        max: i64,
-    ) -> Result<Option<i64>> {
+    pub(super) fn optional_integer(&mut self, name: &str, min: i64, max: i64) -> Result<Option<i64>> {
         match self.rest.remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(value) => match value.as_i64().filter(|n| (min..=max).contains(n)) {
                 Some(number) => Ok(Some(number)),
-                None => {
-                    Err(self.wrong(name, &format!("must be a whole number from {min} to {max}")))
-                }
+                None => Err(self.wrong(name, &format!("must be a whole number from {min} to {max}"))),
             },
         }
     }
@@ -66,10 +52,7 @@ impl Fields {
 
     pub(super) fn object(&mut self, name: &str) -> Result<Self> {
         match self.rest.remove(name) {
-            Some(Value::Object(rest)) => Ok(Self {
-                path: format!("{}{name}.", self.path),
-                rest,
-            }),
+            Some(Value::Object(rest)) => Ok(Self { path: format!("{}{name}.", self.path), rest }),
             Some(_) => Err(self.wrong(name, "must be an object")),
             None => Err(self.wrong(name, "is missing")),
         }

@@ -54,22 +54,13 @@ pub(super) fn parse(source: &str) -> Result<(String, Vec<Entity>), String> {
             '<' => {
                 let end = tag_end(source, at).ok_or_else(|| unclosed("start", at))?;
                 let inside = &source[at + 1..end];
-                let name_end = inside
-                    .find(|c: char| c.is_whitespace())
-                    .unwrap_or(inside.len());
+                let name_end = inside.find(|c: char| c.is_whitespace()).unwrap_or(inside.len());
                 let (tag, attributes) = inside.split_at(name_end);
-                let attributes = attributes_of(attributes).ok_or_else(|| {
-                    format!("Unexpected end of attribute in tag \"{tag}\" at byte offset {at}")
-                })?;
-                let opened = Open {
-                    tag,
-                    attributes,
-                    offset: length,
-                };
+                let attributes = attributes_of(attributes)
+                    .ok_or_else(|| format!("Unexpected end of attribute in tag \"{tag}\" at byte offset {at}"))?;
+                let opened = Open { tag, attributes, offset: length };
                 if kind(&opened).is_none() {
-                    return Err(format!(
-                        "Unsupported start tag \"{tag}\" at byte offset {at}"
-                    ));
+                    return Err(format!("Unsupported start tag \"{tag}\" at byte offset {at}"));
                 }
                 open.push(opened);
                 at = end + 1;
@@ -90,10 +81,9 @@ pub(super) fn parse(source: &str) -> Result<(String, Vec<Entity>), String> {
         }
     }
     match open.last() {
-        Some(open) => Err(format!(
-            "Can't find end tag corresponding to start tag \"{}\"",
-            open.tag.to_ascii_lowercase()
-        )),
+        Some(open) => {
+            Err(format!("Can't find end tag corresponding to start tag \"{}\"", open.tag.to_ascii_lowercase()))
+        }
         None => {
             entities.sort_by_key(|entity| (entity.offset, usize::MAX - entity.length));
             Ok((text, entities))
@@ -126,9 +116,7 @@ fn attributes_of(mut source: &str) -> Option<Vec<(String, String)>> {
         if source.is_empty() {
             return Some(attributes);
         }
-        let end = source
-            .find(|c: char| c == '=' || c.is_whitespace())
-            .unwrap_or(source.len());
+        let end = source.find(|c: char| c == '=' || c.is_whitespace()).unwrap_or(source.len());
         let name = source[..end].to_ascii_lowercase();
         source = source[end..].trim_start();
         let mut value = String::new();
@@ -201,10 +189,7 @@ fn kind(open: &Open<'_>) -> Option<&'static str> {
 }
 
 fn attribute<'a>(open: &'a Open<'_>, name: &str) -> Option<&'a str> {
-    open.attributes
-        .iter()
-        .find(|(given, _)| given == name)
-        .map(|(_, value)| value.as_str())
+    open.attributes.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
 }
 
 /// `None` for what Telegram shows as plain text: nothing, or a link that leads nowhere.
@@ -242,23 +227,16 @@ mod tests {
 
     #[test]
     fn formatting_becomes_entities() {
-        let (text, entities) =
-            parse("😀 <b>bold <i>both</i></b> 1 &lt; 2 &amp; &#65;&unknown;").unwrap();
+        let (text, entities) = parse("😀 <b>bold <i>both</i></b> 1 &lt; 2 &amp; &#65;&unknown;").unwrap();
         assert_eq!(text, "😀 bold both 1 < 2 & A&unknown;");
-        let seen: Vec<_> = entities
-            .iter()
-            .map(|e| (e.kind, e.offset, e.length))
-            .collect();
+        let seen: Vec<_> = entities.iter().map(|e| (e.kind, e.offset, e.length)).collect();
         assert_eq!(seen, [("bold", 3, 9), ("italic", 8, 4)]);
     }
 
     #[test]
     fn links_keep_their_address_if_they_have_a_safe_one() {
         let (_, entities) = parse(r#"<a href="https://example.com/?a=1&amp;b=2">x</a>"#).unwrap();
-        assert_eq!(
-            entities[0].url.as_deref(),
-            Some("https://example.com/?a=1&b=2")
-        );
+        assert_eq!(entities[0].url.as_deref(), Some("https://example.com/?a=1&b=2"));
         let (text, entities) = parse(r#"<a href="javascript:alert(1)">x</a>"#).unwrap();
         assert_eq!((text.as_str(), entities.len()), ("x", 0));
     }
@@ -266,23 +244,14 @@ mod tests {
     #[test]
     fn wrong_markup_is_named_as_telegram_names_it() {
         for (source, reason) in [
-            (
-                "<b>x",
-                "Can't find end tag corresponding to start tag \"b\"",
-            ),
+            ("<b>x", "Can't find end tag corresponding to start tag \"b\""),
             ("x</b>", "Unexpected end tag at byte offset 1"),
-            (
-                "<b>x</i>",
-                "Unmatched end tag at byte offset 4, expected \"</b>\", found \"</i>\"",
-            ),
+            ("<b>x</i>", "Unmatched end tag at byte offset 4, expected \"</b>\", found \"</i>\""),
             ("<p>x</p>", "Unsupported start tag \"p\" at byte offset 0"),
             ("1 < 2", "Unclosed start tag at byte offset 2"),
             ("é <b", "Unclosed start tag at byte offset 3"),
             ("<b>x</b", "Unclosed end tag at byte offset 4"),
-            (
-                "<span>x</span>",
-                "Unsupported start tag \"span\" at byte offset 0",
-            ),
+            ("<span>x</span>", "Unsupported start tag \"span\" at byte offset 0"),
         ] {
             assert_eq!(parse(source).unwrap_err(), reason, "{source}");
         }

@@ -18,28 +18,18 @@ impl Params {
     pub(super) async fn read(request: &Request, body: Body) -> Result<Self, Refusal> {
         let mut params = Self::default();
         params.add_pairs(request.uri().query().unwrap_or_default());
-        let bytes = body
-            .into_bytes_limit(LARGEST_BODY)
-            .await
-            .map_err(|_| Refusal::new(413, "Request Entity Too Large"))?;
+        let bytes =
+            body.into_bytes_limit(LARGEST_BODY).await.map_err(|_| Refusal::new(413, "Request Entity Too Large"))?;
         if bytes.is_empty() {
             return Ok(params);
         }
-        let content_type = request
-            .content_type()
-            .unwrap_or_default()
-            .to_ascii_lowercase();
+        let content_type = request.content_type().unwrap_or_default().to_ascii_lowercase();
         if content_type.starts_with("multipart/form-data") {
             let mut body = RequestBody::new(bytes.into());
-            params
-                .add_parts(request, &mut body)
-                .await
-                .ok_or_else(malformed)?;
+            params.add_parts(request, &mut body).await.ok_or_else(malformed)?;
         } else if content_type.starts_with("application/json") {
             let object = serde_json::from_slice::<Map<String, Value>>(&bytes);
-            params
-                .0
-                .extend(object.map_err(|_| Refusal::bad_request("can't parse JSON object"))?);
+            params.0.extend(object.map_err(|_| Refusal::bad_request("can't parse JSON object"))?);
         } else {
             params.add_pairs(std::str::from_utf8(&bytes).map_err(|_| malformed())?);
         }
@@ -53,8 +43,7 @@ impl Params {
         };
         url.set_query(Some(encoded));
         let pairs = url.query_pairs().filter(|(name, _)| !name.is_empty());
-        self.0
-            .extend(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))));
+        self.0.extend(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))));
     }
 
     async fn add_parts(&mut self, request: &Request, body: &mut RequestBody) -> Option<()> {

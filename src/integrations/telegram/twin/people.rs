@@ -49,8 +49,8 @@ pub(super) async fn say(
     fields.finish()?;
 
     let bot = bot(twin.pool(), whose.bot).await?;
-    let entities = command_length(&text)
-        .map(|length| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
+    let entities =
+        command_length(&text).map(|length| json!([{ "type": "bot_command", "offset": 0, "length": length }]));
     // The chat's row is locked before the update is numbered, so that the numbers of one
     // chat grow in the order in which they can be seen.
     let said = sqlx::query(&format!(
@@ -104,10 +104,7 @@ pub(super) async fn say(
 
 /// `GET /chats`: those last spoken in first.
 #[handler]
-pub(super) async fn chats(
-    Data(twin): Data<&Twin>,
-    Query(whose): Query<Whose>,
-) -> Result<Json<Value>> {
+pub(super) async fn chats(Data(twin): Data<&Twin>, Query(whose): Query<Whose>) -> Result<Json<Value>> {
     let bot = bot(twin.pool(), whose.bot).await?;
     let chats: Value = sqlx::query_scalar(
         "select coalesce(json_agg(json_build_object(
@@ -191,12 +188,7 @@ pub(super) async fn unblock(
 }
 
 /// The bot hears of it through a `my_chat_member` update, once for each change.
-async fn set_blocked(
-    twin: &Twin,
-    chat_id: &str,
-    whose: Option<i64>,
-    blocked: bool,
-) -> Result<Json<Value>> {
+async fn set_blocked(twin: &Twin, chat_id: &str, whose: Option<i64>, blocked: bool) -> Result<Json<Value>> {
     let chat_id = person(chat_id)?;
     let bot = bot(twin.pool(), whose).await?;
     let status = |blocked: bool| if blocked { "kicked" } else { "member" };
@@ -258,21 +250,14 @@ pub(super) async fn bot(pool: &PgPool, wanted: Option<i64>) -> Result<i64> {
     .await?
     .ok_or(match wanted {
         Some(_) => Problem::Unknown("there is no such bot"),
-        None => Problem::Conflict(
-            "no bot has connected yet: start one that uses this address as its Bot API",
-        ),
+        None => Problem::Conflict("no bot has connected yet: start one that uses this address as its Bot API"),
     })
 }
 
 fn person(chat_id: &str) -> Result<i64> {
     // Telegram's own ids have at most 52 significant bits, so that JavaScript can hold them.
     let id = chat_id.parse().ok().filter(|id| (1..1 << 52).contains(id));
-    id.ok_or_else(|| {
-        Problem::field(
-            "chat_id",
-            "must be a whole number, 1 or more: there are private chats only",
-        )
-    })
+    id.ok_or_else(|| Problem::field("chat_id", "must be a whole number, 1 or more: there are private chats only"))
 }
 
 fn short(fields: &mut Fields, name: &str, longest: usize) -> Result<Option<String>> {

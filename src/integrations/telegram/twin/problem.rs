@@ -23,10 +23,7 @@ pub(super) enum Problem {
 
 impl Problem {
     pub(super) fn field(field: &str, reason: impl Into<String>) -> Self {
-        Self::Field {
-            field: field.to_owned(),
-            reason: reason.into(),
-        }
+        Self::Field { field: field.to_owned(), reason: reason.into() }
     }
 }
 
@@ -48,9 +45,7 @@ impl ResponseError for Problem {
         if let Self::Field { field, .. } = self {
             body["field"] = json!(field);
         }
-        poem::web::Json(body)
-            .with_status(self.status())
-            .into_response()
+        poem::web::Json(body).with_status(self.status()).into_response()
     }
 }
 
@@ -60,7 +55,5 @@ pub(super) async fn answer(error: poem::Error) -> Response {
         return error.into_response();
     }
     let body = json!({ "error": error.to_string() });
-    poem::web::Json(body)
-        .with_status(error.status())
-        .into_response()
+    poem::web::Json(body).with_status(error.status()).into_response()
 }

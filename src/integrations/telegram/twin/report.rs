@@ -18,10 +18,7 @@ pub(super) struct Latest {
 
 /// `GET /violations`: what a well-behaved bot never does, latest first.
 #[handler]
-pub(super) async fn violations(
-    Data(twin): Data<&Twin>,
-    Query(latest): Query<Latest>,
-) -> Result<Json<Value>> {
+pub(super) async fn violations(Data(twin): Data<&Twin>, Query(latest): Query<Latest>) -> Result<Json<Value>> {
     let report: Value = sqlx::query_scalar(
         "select json_build_object(
                 'count', (select count(*) from sandbox.telegram_violation),
@@ -54,19 +51,13 @@ pub(super) async fn counts(Data(twin): Data<&Twin>) -> Result<Json<Value>> {
 
 /// `GET /webhook`: the bot, and how the delivery of its updates goes.
 #[handler]
-pub(super) async fn webhook(
-    Data(twin): Data<&Twin>,
-    Query(whose): Query<Whose>,
-) -> Result<Json<Value>> {
+pub(super) async fn webhook(Data(twin): Data<&Twin>, Query(whose): Query<Whose>) -> Result<Json<Value>> {
     let bot = people::bot(twin.pool(), whose.bot).await?;
-    let username: String =
-        sqlx::query_scalar("select username from sandbox.telegram_bot where id = $1")
-            .bind(bot)
-            .fetch_one(twin.pool())
-            .await?;
-    let mut info = registration::info(twin.pool(), bot)
-        .await
-        .unwrap_or_default();
+    let username: String = sqlx::query_scalar("select username from sandbox.telegram_bot where id = $1")
+        .bind(bot)
+        .fetch_one(twin.pool())
+        .await?;
+    let mut info = registration::info(twin.pool(), bot).await.unwrap_or_default();
     info["bot"] = json!({ "id": bot, "username": username });
     Ok(Json(info))
 }

@@ -24,22 +24,20 @@ pub(super) async fn message(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     let message = read(params)?;
     let limits = twin.inner.limits;
     let entities = (!message.entities.is_empty()).then(|| json!(message.entities));
-    let row = sqlx::query(
-        "select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(bot.id)
-    .bind(message.chat_id)
-    .bind(&message.text)
-    .bind(&entities)
-    .bind(message.reply_to)
-    .bind(message.reply_required)
-    .bind(message.silent)
-    .bind(Rate::interval(limits.overall))
-    .bind(Rate::burst(limits.overall))
-    .bind(Rate::interval(limits.per_chat))
-    .bind(Rate::burst(limits.per_chat))
-    .fetch_one(twin.pool())
-    .await?;
+    let row = sqlx::query("select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+        .bind(bot.id)
+        .bind(message.chat_id)
+        .bind(&message.text)
+        .bind(&entities)
+        .bind(message.reply_to)
+        .bind(message.reply_required)
+        .bind(message.silent)
+        .bind(Rate::interval(limits.overall))
+        .bind(Rate::burst(limits.overall))
+        .bind(Rate::interval(limits.per_chat))
+        .bind(Rate::burst(limits.per_chat))
+        .fetch_one(twin.pool())
+        .await?;
     match row.try_get("outcome")? {
         "sent" => {}
         "unknown_chat" => return Err(Refusal::bad_request("chat not found")),
@@ -73,20 +71,15 @@ fn read(params: &Params) -> Result<Message, Refusal> {
     let chat_id = match params.text("chat_id") {
         None => return Err(Refusal::bad_request("chat_id is empty")),
         // A public @name; the twin has private chats only.
-        Some(id) => id
-            .trim()
-            .parse()
-            .map_err(|_| Refusal::bad_request("chat not found"))?,
+        Some(id) => id.trim().parse().map_err(|_| Refusal::bad_request("chat not found"))?,
     };
     let text = cleaned(&params.text("text").unwrap_or_default());
-    let (text, entities) = match params
-        .text("parse_mode")
-        .map(|mode| mode.to_ascii_lowercase())
-    {
+    let (text, entities) = match params.text("parse_mode").map(|mode| mode.to_ascii_lowercase()) {
         None => (text, Vec::new()),
         Some(mode) if mode.is_empty() => (text, Vec::new()),
-        Some(mode) if mode == "html" => html::parse(&text)
-            .map_err(|reason| Refusal::bad_request(format!("can't parse entities: {reason}")))?,
+        Some(mode) if mode == "html" => {
+            html::parse(&text).map_err(|reason| Refusal::bad_request(format!("can't parse entities: {reason}")))?
+        }
         Some(_) => return Err(Refusal::bad_request("unsupported parse_mode")),
     };
     if text.trim().is_empty() {
@@ -96,11 +89,9 @@ fn read(params: &Params) -> Result<Message, Refusal> {
         return Err(Refusal::bad_request("message is too long"));
     }
     let reply = params.structured("reply_parameters")?.unwrap_or_default();
-    let reply_to = reply["message_id"]
-        .as_i64()
-        .or_else(|| params.integer("reply_to_message_id"));
-    let optional_reply = reply["allow_sending_without_reply"] == Value::Bool(true)
-        || params.flag("allow_sending_without_reply");
+    let reply_to = reply["message_id"].as_i64().or_else(|| params.integer("reply_to_message_id"));
+    let optional_reply =
+        reply["allow_sending_without_reply"] == Value::Bool(true) || params.flag("allow_sending_without_reply");
     Ok(Message {
         chat_id,
         text,

@@ -24,10 +24,7 @@ pub(super) fn command_length(text: &str) -> Option<i32> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '@';
     let length = name.find(|c| !is_part(c)).unwrap_or(name.len());
     // Telegram knows commands of up to 32 characters, and a bot's name of 32 after the @.
-    (1..=65)
-        .contains(&length)
-        .then(|| i32::try_from(length + 1).ok())
-        .flatten()
+    (1..=65).contains(&length).then(|| i32::try_from(length + 1).ok()).flatten()
 }
 
 #[cfg(test)]

@@ -15,22 +15,12 @@ pub(super) async fn set(pool: &PgPool, bot: i64, params: &Params) -> Answer {
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or_else(|| Refusal::bad_request("bad webhook: invalid webhook URL specified"))?;
-    let secret = params
-        .text("secret_token")
-        .filter(|secret| !secret.is_empty());
+    let secret = params.text("secret_token").filter(|secret| !secret.is_empty());
     if secret.as_deref().is_some_and(|secret| !is_allowed(secret)) {
-        return Err(Refusal::bad_request(
-            "secret token contains unallowed characters",
-        ));
+        return Err(Refusal::bad_request("secret token contains unallowed characters"));
     }
-    let connections = params
-        .integer("max_connections")
-        .unwrap_or(40)
-        .clamp(1, 100);
-    let kinds = params
-        .structured("allowed_updates")?
-        .map(kinds)
-        .transpose()?;
+    let connections = params.integer("max_connections").unwrap_or(40).clamp(1, 100);
+    let kinds = params.structured("allowed_updates")?.map(kinds).transpose()?;
     sqlx::query(
         "update sandbox.telegram_bot
             set webhook_url = $2, webhook_secret = $3, max_connections = $4,
@@ -116,15 +106,12 @@ async fn drop_pending(pool: &PgPool, bot: i64) -> Result<(), sqlx::Error> {
 
 /// Kinds that nobody knows are passed over.
 fn kinds(value: Value) -> Result<Vec<String>, Refusal> {
-    let mut kinds: Vec<String> = serde_json::from_value(value)
-        .map_err(|_| Refusal::bad_request("can't parse allowed updates"))?;
+    let mut kinds: Vec<String> =
+        serde_json::from_value(value).map_err(|_| Refusal::bad_request("can't parse allowed updates"))?;
     kinds.retain(|kind| kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
     Ok(kinds)
 }
 
 fn is_allowed(secret: &str) -> bool {
-    secret.len() <= 256
-        && secret
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    secret.len() <= 256 && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
