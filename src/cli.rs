@@ -85,7 +85,7 @@ fn log_to_stderr(config: &Config) {
 
 fn run(verb: Verb, config: Config) -> anyhow::Result<ExitCode> {
     if let Verb::Openapi = verb {
-        return openapi::run();
+        return openapi::run(config);
     }
     let (url, cluster) = match &config.database {
         Database::At(url) => (url.reveal().to_owned(), None),

@@ -2,7 +2,11 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::{access, app::App, secrets};
+use crate::{
+    access::admins,
+    app::App,
+    secrets::{self, Secret},
+};
 
 /// Manage admins.
 #[derive(Args)]
@@ -25,9 +29,9 @@ impl Admin {
         app.prepare().await?;
         match self.verb {
             AdminVerb::SetPassword { name } => {
-                let password = secrets::random_text();
-                access::set_password(&app.pool, &name, &password).await?;
-                println!("{name} logs in with {password}");
+                let password = Secret::new(secrets::random_text());
+                admins::set_password(&app.pool, &name, &password).await?;
+                println!("{name} logs in with {}", password.reveal());
             }
         }
         Ok(ExitCode::SUCCESS)

@@ -1,6 +1,13 @@
 use std::process::ExitCode;
 
-pub(super) fn run() -> anyhow::Result<ExitCode> {
-    print!("{}", crate::http::document());
+use crate::{app::App, clock::Clock, config::Config, http};
+
+/// A database that need not be there: the document is made without it.
+const NOWHERE: &str = "postgres://localhost/nowhere";
+
+pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let document = runtime.block_on(async { App::build(config, NOWHERE, Clock::system()).map(|app| http::document(&app)) })?;
+    print!("{document}");
     Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    access,
+    access::{self, AdminLogin},
     app::{App, Role},
     clock::Clock,
     config::Config,
@@ -155,7 +155,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
     loop {
         let registered = async {
             let secret = access::telegram_webhook_secret(&app).await?;
-            telegram.register_webhook(&url, &secret, &[AllowedUpdate::Message], WEBHOOK_CONNECTIONS).await?;
+            telegram.register_webhook(&url, secret.reveal(), &[AllowedUpdate::Message], WEBHOOK_CONNECTIONS).await?;
             anyhow::Ok(())
         };
         match registered.await {
@@ -166,7 +166,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
     }
 }
 
-fn banner(app: &App, address: SocketAddr, login: &access::AdminLogin, place: &str, twin: bool) -> String {
+fn banner(app: &App, address: SocketAddr, login: &AdminLogin, place: &str, twin: bool) -> String {
     let url = format!("http://{address}");
     let mut lines = vec![
         format!("PromoStack is running{}.", if app.config.sandbox { " in the sandbox" } else { "" }),
@@ -176,7 +176,7 @@ fn banner(app: &App, address: SocketAddr, login: &access::AdminLogin, place: &st
     if twin {
         lines.push(format!("  Talk to the bot   {url}/sandbox/telegram/"));
     }
-    lines.push(format!("  Admin login       {login}"));
+    lines.push(format!("  Admin login       {}", login_in_words(login)));
     lines.push(format!("  PostgreSQL        {place}"));
     let telegram = match (&app.telegram, twin) {
         (_, true) => "sandbox twin (set TELEGRAM_BOT_TOKEN for the real one)",
@@ -185,4 +185,13 @@ fn banner(app: &App, address: SocketAddr, login: &access::AdminLogin, place: &st
     };
     lines.push(format!("  Telegram          {telegram}"));
     lines.join("\n")
+}
+
+fn login_in_words(login: &AdminLogin) -> String {
+    match login {
+        AdminLogin::Configured => "admin, with ADMIN_PASSWORD".to_owned(),
+        AdminLogin::Generated(password) => format!("admin / {}", password.reveal()),
+        AdminLogin::Existing => "as set before".to_owned(),
+        AdminLogin::Nobody => "none yet: set ADMIN_PASSWORD, or run `promostack admin set-password <name>`".to_owned(),
+    }
 }

@@ -52,7 +52,7 @@ async fn draft(told: Arc<Told>, live: Live, lane: usize) {
             let request = http
                 .post(format!("{url}/api/campaigns"))
                 .bearer_auth(token)
-                .header("Idempotency-Key", &name)
+                .header("Idempotency-Key", name.replace(' ', "-"))
                 .timeout(Duration::from_secs(15))
                 .json(&body);
             match request.send().await {

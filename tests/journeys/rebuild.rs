@@ -33,6 +33,7 @@ async fn rebuilt_read_models_equal_the_live_ones() {
         for user in 1..=10 {
             world.telegram.say(user, &format!("CODE-{n}")).await;
         }
+        world.settled().await;
         if n % 2 == 0 {
             assert!(process.post(&format!("/api/campaigns/{id}/pause"), &json!(null)).await.status().is_success());
         }

@@ -9,7 +9,8 @@ use crate::support::{Process, World, telegram};
 async fn secret(world: &World) -> String {
     let url = world.database.url.clone();
     let config = Config::read(false, |name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
-    access::telegram_webhook_secret(&App::build(config, &url, Clock::system()).unwrap()).await.unwrap()
+    let app = App::build(config, &url, Clock::system()).unwrap();
+    access::telegram_webhook_secret(&app).await.unwrap().reveal().to_owned()
 }
 
 fn update(id: i64, user: i64, text: &str) -> String {

@@ -1,6 +1,11 @@
 //! The harness: a database of its own for each test, real `promostack`
 //! processes, and Telegram's twin as the judge of what people got to see.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test target uses its part; a harness that fails must panic")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test target uses its part; a harness that fails must panic"
+)]
 
 pub mod balancer;
 pub mod database;

@@ -51,8 +51,7 @@ async fn three_processes_run_a_timer_once() {
     let database = Database::fresh().await;
     let mut running = vec![];
     for _ in 0..3 {
-        let config =
-            Config::read(false, |name| (name == "DATABASE_URL").then(|| database.url.clone())).unwrap();
+        let config = Config::read(false, |name| (name == "DATABASE_URL").then(|| database.url.clone())).unwrap();
         let app = App::build(config, &database.url, Clock::system()).unwrap();
         running.push((app.start(Role::Work).await.unwrap(), app));
     }
