@@ -1,12 +1,14 @@
 //! PromoStack: coupon campaigns, trading signals and paid access for a Telegram
 //! community, on one event log in PostgreSQL.
 
+pub mod access;
 pub mod app;
 pub mod bots;
 pub mod clock;
 pub mod config;
 pub mod executor;
 pub mod feed;
+pub mod http;
 pub mod integrations;
 pub mod jobs;
 pub mod lease;
