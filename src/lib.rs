@@ -5,12 +5,15 @@
 #[cfg(test)]
 extern crate self as promostack;
 
+pub mod access;
 pub mod app;
 pub mod bots;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
 pub mod feed;
+pub mod http;
 pub mod integrations;
 pub mod jobs;
 pub mod lease;
