@@ -19,9 +19,12 @@ pub use database::Database;
 pub use process::Process;
 pub use telegram::Telegram;
 
+/// Long enough for a busy machine; a wait that ends well ends sooner.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Waits until `check` answers, looking again and again; panics with `what` after a minute.
 pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(found) = check().await {
             return found;
@@ -87,19 +90,27 @@ impl World {
 
     /// Everything is worked: no update on its way, no job left, no feed behind.
     pub async fn settled(&self) {
-        eventually("all work to be done", async || {
-            let busy: bool = sqlx::query_scalar(
-                "select exists (select from sandbox.telegram_delivery where delivered_at is null)
-                     or exists (select from jobs where dead_at is null)
-                     or exists (select from checkpoints
-                                 where position < (select coalesce(max(position), 0) from events))",
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let left: Result<Vec<String>, _> = sqlx::query_scalar(
+                "select 'update ' || update_id from sandbox.telegram_delivery where delivered_at is null
+                 union all
+                 select format('job %s %s tries %s due in %s locked for %s: %s', id, kind, attempts, run_at - now(),
+                               locked_until - now(), last_error) from jobs where dead_at is null
+                 union all
+                 select format('feed %s at %s', feed, position) from checkpoints
+                  where position < (select coalesce(max(position), 0) from events)",
             )
-            .fetch_one(&self.pool)
-            .await
-            .ok()?;
-            (!busy).then_some(())
-        })
-        .await;
+            .fetch_all(&self.pool)
+            .await;
+            match left {
+                Ok(left) if left.is_empty() => return,
+                left if tokio::time::Instant::now() > end => {
+                    panic!("waited in vain for all work to be done: {left:#?}")
+                }
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
     }
 
     /// What an auditor checks of any log.
