@@ -8,7 +8,7 @@ mod postgres;
 mod rebuild;
 mod serve;
 
-use std::{process::ExitCode, sync::mpsc, thread, time::Duration};
+use std::{io::IsTerminal, process::ExitCode, sync::mpsc, thread, time::Duration};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -79,7 +79,8 @@ fn log_to_stderr(config: &Config) {
     if config.log_json {
         registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();
     } else {
-        registry.with(fmt::layer().with_target(false).with_writer(std::io::stderr)).init();
+        let colours = std::io::stderr().is_terminal();
+        registry.with(fmt::layer().with_target(false).with_ansi(colours).with_writer(std::io::stderr)).init();
     }
 }
 
