@@ -98,6 +98,9 @@ fn run(verb: Verb, config: Config) -> anyhow::Result<ExitCode> {
                 path: config.path.clone(),
             };
             let cluster = Cluster::start(&settings)?;
+            if let Some(note) = cluster.note() {
+                tracing::info!("{note}");
+            }
             (cluster.url().to_owned(), Some(cluster))
         }
     };

@@ -2,15 +2,11 @@
 
 use std::{
     str::FromStr,
-    sync::{
-        OnceLock,
-        atomic::{AtomicU32, Ordering},
-        mpsc,
-    },
+    sync::atomic::{AtomicU32, Ordering},
     thread,
 };
 
-use promostack::postgres::{Cluster, Settings};
+use promostack::postgres::Settings;
 use sqlx::{Connection, Executor, PgConnection, PgPool, postgres::PgConnectOptions};
 
 /// A database that is dropped with this value.
@@ -20,28 +16,13 @@ pub struct Database {
     server: String,
 }
 
-/// The server to make databases on: the one DATABASE_URL names, or one of this
-/// process's own that ends with it.
-pub fn server() -> &'static str {
-    static SERVER: OnceLock<String> = OnceLock::new();
-    SERVER.get_or_init(|| {
-        #[allow(clippy::disallowed_methods, reason = "tests have no Config to read it for them")]
-        std::env::var("DATABASE_URL").unwrap_or_else(|_| own_server())
-    })
-}
-
-fn own_server() -> String {
-    let (tell, told) = mpsc::channel();
-    // PostgreSQL ends with the thread that started it, so this one stays.
-    thread::spawn(move || {
-        let home = std::env::temp_dir().join(format!("promostack-test-{}", std::process::id()));
-        let cluster = Cluster::start(&settings(home, false)).unwrap();
-        tell.send(cluster.url().to_owned()).unwrap();
-        loop {
-            thread::park();
-        }
-    });
-    told.recv().expect("PostgreSQL for the tests starts")
+/// The server to make databases on.
+#[allow(clippy::disallowed_methods, reason = "tests have no Config to read it for them")]
+pub fn server() -> String {
+    std::env::var("DATABASE_URL").expect(
+        "DATABASE_URL names a server to make databases on; script/test starts one, \
+         and so does `target/debug/promostack postgres -- cargo nextest run`",
+    )
 }
 
 /// Settings of a private cluster in tests.
@@ -57,7 +38,7 @@ pub fn settings(home: std::path::PathBuf, durable: bool) -> Settings {
 
 impl Database {
     pub async fn fresh() -> Self {
-        Self::fresh_on(server()).await
+        Self::fresh_on(&server()).await
     }
 
     pub async fn fresh_on(server: &str) -> Self {
