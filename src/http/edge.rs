@@ -94,6 +94,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
     }
 }
 
+/// Headers that operations read; poem-openapi takes one that is no text for none.
+const TEXT_HEADERS: [&str; 4] = ["If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"];
+
 /// What PostgreSQL could not hold is refused before anyone looks at it.
 fn checked(request: &Request) -> Result<(), Problem> {
     let uri = request.uri();
@@ -101,6 +104,11 @@ fn checked(request: &Request) -> Result<(), Problem> {
     for pair in query.split('&').filter(|pair| pair.contains("%00")) {
         let name: String = pair.split(['=', '%']).next().unwrap_or_default().chars().take(64).collect();
         return Err(Problem::input(name, "must not contain the character NUL"));
+    }
+    for name in TEXT_HEADERS {
+        if request.headers().get_all(name).iter().any(|value| value.to_str().is_err()) {
+            return Err(Problem::input(name, "must be visible ASCII characters"));
+        }
     }
     if uri.path().contains("%00") {
         return Err(Problem::input("path", "must not contain the character NUL"));

@@ -2,5 +2,13 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
+mod access;
 mod campaigns;
+mod document;
+mod events;
+mod input;
+mod lists;
+mod operations;
+mod traces;
+mod webhook;
 mod world;
