@@ -84,11 +84,14 @@ end $$;
 -- `fingerprint` are its receipt's (null: none), `refusal` its negative answer.
 -- e_*: one element an event.
 --
+-- Whatever is asked, no stream gets a gap: a command whose stream has not come
+-- as far as `next` - 1 is in conflict like one whose stream has gone on.
+--
 -- Usually everything goes in as one statement: `outcomes` is null and the
--- positions are `base` + 1, + 2, … If any unique key objects, nothing of that
--- stays, and the commands are taken one by one: `outcomes` then says of each
--- 0 written, 1 conflict (the stream has moved on), 2 repeated (its key has a
--- receipt), and `positions` where its first event went.
+-- positions are `base` + 1, + 2, … If any of it cannot go in as asked, nothing
+-- of that stays, and the commands are taken one by one: `outcomes` then says of
+-- each 0 written, 1 conflict (decided on another state than the stream has),
+-- 2 repeated (its key has a receipt), and `positions` where its first event went.
 create function append_events(
     writer uuid,
     c_type text[], c_stream text[], c_next bigint[], c_first int[], c_count int[],
@@ -113,11 +116,18 @@ begin
     last_time := greatest(last_time, clock_timestamp());
 
     begin
-        -- A decision without events (a refusal) stands only on the newest state.
-        if 0 = any (c_count) and exists (
-            select from unnest(c_type, c_stream, c_next, c_count) as k (type, stream, next, count)
-              join events e on e.aggregate_type = k.type and e.aggregate_id = k.stream and e.sequence = k.next
-             where k.count = 0
+        -- By stream, commands follow each other without a gap, from where it is.
+        -- The unique key sees to it that they do not overlap; it sees nothing of
+        -- decisions without events (refusals), which stand only on the newest state.
+        if exists (
+            select from (select type, stream, min(next) as start, max(next + count) - min(next) as length, sum(count) as count
+                           from unnest(c_type, c_stream, c_next, c_count) as c (type, stream, next, count)
+                          group by type, stream) s
+             where length <> count
+                or start > 1 and not exists (select from events e where e.aggregate_type = s.type
+                                                and e.aggregate_id = s.stream and e.sequence = s.start - 1)
+                or count = 0 and exists (select from events e where e.aggregate_type = s.type
+                                            and e.aggregate_id = s.stream and e.sequence = s.start)
         ) then
             raise unique_violation;
         end if;
@@ -141,29 +151,33 @@ begin
     positions := '{}';
     last_position := base;
     for w in
-        select * from unnest(c_type, c_stream, c_next, c_first, c_count, c_source, c_key, c_fingerprint, c_refusal)
-                      with ordinality as c (type, stream, next, first, count, source, key, fingerprint, refusal, n)
-        order by n
+        select *, type || '/' || stream as name
+          from unnest(c_type, c_stream, c_next, c_first, c_count, c_source, c_key, c_fingerprint, c_refusal)
+               with ordinality as c (type, stream, next, first, count, source, key, fingerprint, refusal, n)
+         order by n
     loop
         if exists (select from receipts r where r.source = w.source and r.key = w.key) then
             outcomes := outcomes || 2::smallint;
             positions := positions || null::bigint;
             -- Whatever was decided after it counted on its events.
-            if w.count > 0 then stale := stale || (w.type || '/' || w.stream); end if;
-        elsif w.type || '/' || w.stream = any (stale) or exists (
+            if w.count > 0 then stale := stale || w.name; end if;
+        elsif w.name = any (stale) then
+            outcomes := outcomes || 1::smallint;
+            positions := positions || null::bigint;
+        elsif exists (
             select from events e where e.aggregate_type = w.type and e.aggregate_id = w.stream and e.sequence = w.next
+        ) or w.next > 1 and not exists (
+            select from events e where e.aggregate_type = w.type and e.aggregate_id = w.stream and e.sequence = w.next - 1
         ) then
             outcomes := outcomes || 1::smallint;
             positions := positions || null::bigint;
-            stale := stale || (w.type || '/' || w.stream);
+            stale := stale || w.name;
         else
             insert into events (position, id, recorded_at, aggregate_type, aggregate_id, sequence, event_type,
                                 event_version, payload, actor, correlation_id, causation)
-            select last_position + n - w.first + 1, id, last_time, type, stream, sequence, name, version,
-                   payload::json, actor, correlation, causation
-              from unnest(e_type, e_stream, e_sequence, e_id, e_name, e_version, e_payload, e_actor, e_correlation, e_causation)
-                   with ordinality as e (type, stream, sequence, id, name, version, payload, actor, correlation, causation, n)
-             where n between w.first and w.first + w.count - 1;
+            select last_position + 1 + n - w.first, e_id[n], last_time, e_type[n], e_stream[n], e_sequence[n], e_name[n],
+                   e_version[n], e_payload[n]::json, e_actor[n], e_correlation[n], e_causation[n]
+              from generate_series(w.first, w.first + w.count - 1) n;
             if w.key is not null then
                 insert into receipts values (w.source, w.key, w.fingerprint, w.type, w.stream,
                     case when w.count > 0 then last_position + 1 end, w.count, w.next - 1 + w.count, w.refusal::json, last_time);

@@ -138,7 +138,7 @@ impl App {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(AppError::Address)?
             .application_name("promostack")
-            .options([("search_path", "read_models,public")]);
+            .options([("search_path", "public,read_models")]);
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(Duration::from_secs(10))
@@ -221,7 +221,7 @@ impl App {
                 Ok((number, text)) if number < 150_000 => return Err(AppError::TooOld(text)),
                 Ok(_) => break,
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(AppError::Connect(error)),
-                Err(_) => tokio::time::sleep(backoff.next()).await,
+                Err(_) => tokio::time::sleep(backoff.wait()).await,
             }
         }
         MIGRATIONS.run(&self.pool).await.map_err(AppError::Migrate)?;

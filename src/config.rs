@@ -80,7 +80,7 @@ impl Config {
             public_url: web_address("PUBLIC_URL", text("PUBLIC_URL"))?,
             production: text("REPLIT_DEPLOYMENT").as_deref() == Some("1"),
             sandbox,
-            database: database(&text)?,
+            database: database(text)?,
             postgres_bin: text("PROMOSTACK_PG_BIN").map(Into::into),
             path: variable("PATH").map(Into::into),
             admin_password: secret("ADMIN_PASSWORD"),
@@ -88,11 +88,11 @@ impl Config {
             telegram_bot_token: secret("TELEGRAM_BOT_TOKEN"),
             telegram_api_url: web_address("TELEGRAM_API_URL", text("TELEGRAM_API_URL"))?,
             telegram_limits: Limits {
-                in_all: rate("TELEGRAM_MESSAGES_PER_SECOND", &text, 30.0)?,
-                per_chat: rate("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", &text, 1.0)?,
+                in_all: rate("TELEGRAM_MESSAGES_PER_SECOND", text, 30.0)?,
+                per_chat: rate("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", text, 1.0)?,
             },
-            job_lease: seconds("JOB_LEASE_SECONDS", &text, 30.0)?,
-            shutdown: seconds("SHUTDOWN_SECONDS", &text, 20.0)?,
+            job_lease: seconds("JOB_LEASE_SECONDS", text, 30.0)?,
+            shutdown: seconds("SHUTDOWN_SECONDS", text, 20.0)?,
             log_json: match text("LOG_FORMAT").as_deref() {
                 None | Some("text") => false,
                 Some("json") => true,
@@ -139,7 +139,7 @@ fn web_address(name: &'static str, value: Option<String>) -> Result<Option<Url>,
 fn rate(name: &'static str, text: impl Fn(&'static str) -> Option<String>, usual: f64) -> Result<f64, ConfigError> {
     match parsed::<f64>(name, text(name), "a number of messages a second")? {
         None => Ok(usual),
-        Some(rate) if rate.is_finite() && rate >= 0.01 && rate <= 1e6 => Ok(rate),
+        Some(rate) if (0.01..=1e6).contains(&rate) => Ok(rate),
         Some(_) => Err(wrong(name, "must be from 0.01 to 1000000")),
     }
 }

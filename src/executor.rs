@@ -152,7 +152,11 @@ impl<A: Decide> Executor<A> {
                 }
                 Attempt::Conflict => {
                     self.0.metrics.retries.with_label_values(&[A::TYPE]).inc();
-                    tokio::time::sleep(backoff.next()).await;
+                    // At once the first time: whoever won is busy telling its senders, and a
+                    // process that waits politely would lose a hot stream to it for ever.
+                    if attempts > 1 {
+                        tokio::time::sleep(backoff.wait()).await;
+                    }
                 }
             }
         }

@@ -138,7 +138,7 @@ impl Feed {
                 Err(error) => {
                     tracing::error!(feed = name, error = &error as &dyn std::error::Error, "the feed is held up");
                     failing = true;
-                    tokio::select! { () = tokio::time::sleep(backoff.next()) => {} () = stop.cancelled() => {} }
+                    tokio::select! { () = tokio::time::sleep(backoff.wait()) => {} () = stop.cancelled() => {} }
                 }
             }
         }

@@ -50,7 +50,7 @@ pub async fn give_back(
     error: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "update timers set locked_by = null, locked_until = null, last_run_at = now(), last_error = $4, \
+        "update timers set locked_by = null, locked_until = null, last_run_at = now(), runs = runs + 1, last_error = $4, \
                            next_at = now() + $3 * interval '1 second' \
           where name = $1 and locked_by = $2",
         name,

@@ -70,8 +70,8 @@ pub struct Once {
 pub struct Append {
     /// The stream it was decided on.
     pub stream: StreamName,
-    /// The sequence that the stream must not have yet: one past the version it
-    /// was decided on.
+    /// One past the version that it was decided on; the stream must be there
+    /// and not beyond.
     pub next: i64,
     /// What was decided; may be empty, then only `next` and `once` matter.
     pub events: Vec<NewEvent>,
@@ -87,12 +87,12 @@ pub struct Append {
 #[derive(Debug, Clone)]
 pub enum Outcome {
     /// It is in the log, durably; its first event stands at this position.
-    /// (Without events: the last position when it was judged.)
+    /// (Without events: that is where it would stand.)
     Written {
         /// Position of the first event.
         position: i64,
     },
-    /// The stream had moved on: decide again.
+    /// It was decided on another state than the stream has: decide again.
     Conflict,
     /// Its key has a receipt: nothing was written now, the answer is there.
     Repeated,

@@ -109,7 +109,7 @@ mod tests {
             &format!("{id}s0"),
             &format!("{id}s00"),
             &format!("{id}é1"),
-            &format!("{id}t99999999999999999"),
+            &format!("{id}t99999999999999999999"),
         ] {
             assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
         }

@@ -54,6 +54,11 @@ impl Loader {
     }
 
     pub(super) async fn load(&self, stream: &StreamName, after: i64) -> Result<PageOfStream, LogError> {
+        if stream.id.contains('\0') {
+            // PostgreSQL would refuse the whole query, with everybody else's streams.
+            let source = sqlx::Error::Encode("a stream's id contains a NUL character".into());
+            return Err(LogError::Unstorable { source });
+        }
         let (answer, loaded) = oneshot::channel();
         let request = Request { stream: stream.clone(), after, answer };
         self.0.send(request).await.map_err(|_| LogError::Closed)?;

@@ -19,6 +19,8 @@ fn database_kind(error: &sqlx::Error) -> Kind {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
+        // What a server that is going down says may be cut off in the middle.
+        | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => Kind::DatabaseUnavailable,
@@ -47,7 +49,7 @@ fn root_kind(error: &(dyn Error + 'static)) -> Kind {
 
 fn log_kind(error: &LogError) -> Kind {
     match error {
-        LogError::Unavailable { source, .. } => database_kind(source),
+        LogError::Unavailable { .. } => Kind::DatabaseUnavailable,
         LogError::Unstorable { .. } => Kind::Unstorable,
         LogError::Unreadable { .. } => Kind::Internal,
         LogError::Overloaded => Kind::Overloaded,

@@ -1,6 +1,10 @@
 //! Working jobs: claim under a lease, perform, finish or try again.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use futures_util::FutureExt;
 use sqlx::{PgPool, Row};
@@ -16,6 +20,8 @@ const SLOTS: usize = 32;
 /// Between two looks when nothing wakes the worker: due retries and lanes that
 /// were freed elsewhere.
 const POLL: Duration = Duration::from_millis(250);
+/// How often a worker tries to write down what became of a job.
+const OUTCOME_TRIES: u32 = 5;
 /// Waits between tries grow from the first to the second.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
@@ -34,6 +40,9 @@ pub(super) struct Claimed {
 pub struct Worker {
     app: App,
     id: Uuid,
+    /// The jobs in its hands. A job that is locked by it and not here was lost
+    /// on the way (a claim or an outcome that did not arrive): its lease must run out.
+    held: Mutex<HashSet<i64>>,
 }
 
 impl Worker {
@@ -41,7 +50,7 @@ impl Worker {
     #[must_use]
     pub fn new(app: App) -> Self {
         let id = app.clock.new_id();
-        Self { app, id }
+        Self { app, id, held: Mutex::default() }
     }
 
     /// Works until told to stop; then waits `grace` for running jobs and gives
@@ -64,6 +73,7 @@ impl Worker {
             };
             let more = !claimed.is_empty() && claimed.len() + running.len() < SLOTS;
             for job in claimed {
+                worker.held().insert(job.id);
                 running.spawn(worker.clone().work(job));
             }
             if more {
@@ -86,6 +96,10 @@ impl Worker {
         if let Err(error) = worker.give_back().await {
             tracing::warn!(error = &error as &dyn std::error::Error, "jobs were not given back; their leases run out");
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashSet<i64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lease(&self) -> f64 {
@@ -157,18 +171,23 @@ impl Worker {
             Err(error) => tracing::debug!(job = claimed.id, kind, %error, "a job is not done"),
             Ok(_) => tracing::debug!(job = claimed.id, kind, "a job is done"),
         }
-        let finished = match performed {
-            Ok(follow) => self.finish(&claimed, &follow).await,
-            Err(error) => self.put_back(&claimed, &error, outcome).await,
-        };
-        if let Err(error) = finished {
-            // The lease runs out and the job is worked again.
-            tracing::warn!(
-                job = claimed.id,
-                kind,
-                error = &error as &dyn std::error::Error,
-                "a job's outcome was not kept"
-            );
+        self.keep_outcome(&claimed, &performed, outcome).await;
+        self.held().remove(&claimed.id);
+    }
+
+    /// Writes down what became of a job. Insists for a while: a job whose
+    /// outcome is not kept is worked again when its lease has run out.
+    async fn keep_outcome(&self, claimed: &Claimed, performed: &Result<Vec<Job>, JobError>, outcome: &str) {
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+        for _ in 0..OUTCOME_TRIES {
+            let kept = match performed {
+                Ok(follow) => self.finish(claimed, follow).await,
+                Err(error) => self.put_back(claimed, error, outcome).await,
+            };
+            let Err(error) = kept else { return };
+            let (job, kind) = (claimed.id, claimed.kind.as_str());
+            tracing::warn!(job, kind, error = &error as &dyn std::error::Error, "a job's outcome was not kept");
+            tokio::time::sleep(backoff.wait()).await;
         }
     }
 
@@ -230,14 +249,17 @@ impl Worker {
         let mut ticks = tokio::time::interval(self.app.config.job_lease / 3);
         loop {
             ticks.tick().await;
+            let held: Vec<i64> = self.held().iter().copied().collect();
             let kept = sqlx::query(
-                "with kept as (update jobs set locked_until = now() + $2 * interval '1 second' where locked_by = $1) \
+                "with kept as (update jobs set locked_until = now() + $2 * interval '1 second' \
+                                where locked_by = $1 and id = any ($3)) \
                  update jobs set dead_at = now(), locked_by = null, locked_until = null, \
                         last_error = 'failed: the process died during the last try' \
-                  where dead_at is null and attempts >= max_attempts and locked_until < now() and locked_by <> $1",
+                  where dead_at is null and attempts >= max_attempts and locked_until < now() and not id = any ($3)",
             )
             .bind(self.id)
             .bind(self.lease())
+            .bind(held)
             .execute(&self.app.pool)
             .await;
             if let Err(error) = kept {

@@ -23,8 +23,9 @@ use crate::{
 
 /// Commands in one batch at the most.
 const BATCH: usize = 2_048;
-/// Events in one batch at the most, give or take one command's.
+/// Events in one batch, and bytes of them, at the most, give or take one command's.
 const BATCH_EVENTS: usize = 8_192;
+const BATCH_BYTES: usize = 16 << 20;
 /// How long commands that were not yet tried wait for a lost database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -94,12 +95,14 @@ impl Appender {
         while self.entries.recv_many(&mut received, BATCH).await > 0 {
             let mut waiting = received.drain(..).peekable();
             while waiting.peek().is_some() {
-                let mut events = 0;
+                let (mut events, mut bytes) = (0, 0);
                 let mut batch = Vec::with_capacity(waiting.len());
                 while events < BATCH_EVENTS
+                    && bytes < BATCH_BYTES
                     && let Some(entry) = waiting.next()
                 {
                     events += entry.append.events.len();
+                    bytes += entry.append.events.iter().map(|event| event.payload.len()).sum::<usize>();
                     batch.push(entry);
                 }
                 self.work(batch).await;
@@ -132,44 +135,47 @@ impl Appender {
 
     async fn append(&mut self, appends: &[Append]) -> Vec<Outcome> {
         let started = Instant::now();
-        let outcomes = match self.attempt(appends).await {
-            Attempt::Done(outcomes) => outcomes,
-            Attempt::InDoubt(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, commands = appends.len(), "append in doubt");
-                self.settle_doubt(appends).await
-            }
-            Attempt::Refused(error) if is_data_error(&error) => self.append_singly(appends).await,
-            Attempt::Refused(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, commands = appends.len(), "append refused");
-                let Outcome::Failed(shared) = failed(error) else { unreachable!("failed() fails") };
-                appends.iter().map(|_| Outcome::Failed(shared.clone())).collect()
-            }
-        };
-        self.metrics.appended(appends, &outcomes, started.elapsed());
-        outcomes
-    }
-
-    /// One of them cannot be stored; the others must not suffer for it.
-    async fn append_singly(&mut self, appends: &[Append]) -> Vec<Outcome> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(appends.len());
-        // What was decided on top of events that are not there must not be written.
+        // Streams of which something was not written: what was decided on top of it must not be.
         let mut stale = HashSet::new();
-        for append in appends {
-            let one = std::slice::from_ref(append);
-            let outcome = if stale.contains(&append.stream) {
-                Outcome::Conflict
-            } else {
-                match self.attempt(one).await {
-                    Attempt::Done(mut outcomes) => outcomes.remove(0),
-                    Attempt::InDoubt(_) => self.settle_doubt(one).await.remove(0),
-                    Attempt::Refused(source) => failed(source),
+        // What is still to be appended; the first part comes last.
+        let mut parts = vec![appends];
+        while let Some(part) = parts.pop() {
+            match part.iter().position(|append| stale.contains(&append.stream)) {
+                Some(0) => {
+                    outcomes.push(Outcome::Conflict);
+                    parts.push(&part[1..]);
+                    continue;
+                }
+                Some(n) => {
+                    parts.extend([&part[n..], &part[..n]]);
+                    continue;
+                }
+                None if part.is_empty() => continue,
+                None => {}
+            }
+            let told = match self.attempt(part).await {
+                Attempt::Done(outcomes) => outcomes,
+                Attempt::InDoubt(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, commands = part.len(), "append in doubt");
+                    self.settle_doubt(part).await
+                }
+                // Something in it cannot be stored; the others must not suffer for it.
+                Attempt::Refused(error) if is_data_error(&error) && part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                    continue;
+                }
+                Attempt::Refused(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, commands = part.len(), "append refused");
+                    vec![Outcome::Failed(Arc::new(refused(error))); part.len()]
                 }
             };
-            if !matches!(outcome, Outcome::Written { .. }) {
-                stale.insert(append.stream.clone());
-            }
-            outcomes.push(outcome);
+            let unwritten = part.iter().zip(&told).filter(|(_, outcome)| !matches!(outcome, Outcome::Written { .. }));
+            stale.extend(unwritten.map(|(append, _)| append.stream.clone()));
+            outcomes.extend(told);
         }
+        self.metrics.appended(appends, &outcomes, started.elapsed());
         outcomes
     }
 
@@ -207,7 +213,7 @@ impl Appender {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the event log is away");
                 }
             }
-            tokio::time::sleep(backoff.next()).await;
+            tokio::time::sleep(backoff.wait()).await;
         }
     }
 
@@ -218,7 +224,7 @@ impl Appender {
             match self.connected().await {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
-                Err(_) => tokio::time::sleep(backoff.next()).await,
+                Err(_) => tokio::time::sleep(backoff.wait()).await,
             }
         }
     }
@@ -242,10 +248,10 @@ fn is_data_error(error: &sqlx::Error) -> bool {
     error.code().is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
-fn failed(source: sqlx::Error) -> Outcome {
-    Outcome::Failed(Arc::new(if is_data_error(&source) {
+fn refused(source: sqlx::Error) -> LogError {
+    if is_data_error(&source) {
         LogError::Unstorable { source }
     } else {
         LogError::Unavailable { operation: "append", source }
-    }))
+    }
 }

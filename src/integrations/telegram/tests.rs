@@ -2,7 +2,6 @@
 
 mod client;
 mod delivery;
-mod demo;
 mod people;
 mod wire;
 mod world;

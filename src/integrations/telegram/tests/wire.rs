@@ -91,6 +91,17 @@ async fn nonsense_is_refused_in_telegrams_own_shape() {
         assert_eq!((status, &answer["error_code"]), (400, &json!(400)), "{body} {answer}");
         assert!(answer["description"].as_str().unwrap().starts_with("Bad Request: "), "{answer}");
     }
+    let webhook = world.url(&format!("bot{TOKEN}/setWebhook"));
+    for (body, status) in [
+        (json!({ "url": "not an address" }), 400),
+        (json!({ "url": "ftp://example.com/" }), 400),
+        (json!({ "url": "http://example.com/", "allowed_updates": "message" }), 400),
+        (json!({ "url": "http://example.com/\u{0}", "allowed_updates": ["\u{0}"] }), 200),
+        (json!({ "url": "" }), 200),
+    ] {
+        let answer = world.answer(world.http.post(&webhook).json(&body)).await;
+        assert_eq!(answer.0, status, "{body} {answer:?}");
+    }
     let huge = json!({ "chat_id": 5, "text": "x".repeat(2_000_000) });
     let (status, answer) = world.answer(world.http.post(&url).json(&huge)).await;
     assert_eq!((status, &answer["ok"]), (413, &Value::Bool(false)));

@@ -1,7 +1,6 @@
 //! A twin on a database of its own, served on loopback, and a webhook to deliver to.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,15 +10,14 @@ use poem::web::Data;
 use poem::{Body, EndpointExt, IntoEndpoint, Request, Route, Server, handler, post};
 use reqwest::Url;
 use serde_json::{Value, json};
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Executor, PgPool};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::super::twin::{Twin, TwinLimits};
 use super::super::{AllowedUpdate, OutgoingMessage, Telegram};
-use crate::integrations::http_client;
+use crate::{database::Database, integrations::http_client};
 
 pub(super) const TOKEN: &str = "77:a-secret-token_X";
 pub(super) const SECRET: &str = "the-webhook-secret";
@@ -31,17 +29,20 @@ pub(super) struct World {
     pub(super) address: Url,
     pub(super) http: reqwest::Client,
     tasks: JoinSet<()>,
+    _database: Database,
 }
 
 impl World {
     pub(super) async fn new(limits: TwinLimits) -> Self {
-        let pool = database().await;
+        let database = Database::fresh().await;
+        let pool = database.pool();
+        sqlx::migrate!().run(&pool).await.unwrap();
         let twin = Twin::new(pool.clone(), limits);
         let mut tasks = JoinSet::new();
         // Under a prefix, as in the server.
         let served = Route::new().nest("/sandbox/telegram", twin.routes());
         let address = serve(&mut tasks, served).await.join("/sandbox/telegram").unwrap();
-        Self { pool, twin, address, http: http_client().unwrap(), tasks }
+        Self { pool, twin, address, http: http_client().unwrap(), tasks, _database: database }
     }
 
     pub(super) fn client(&self) -> Telegram {
@@ -180,23 +181,4 @@ pub(super) async fn serve(
         Server::new_with_acceptor(acceptor).run(endpoint).await.unwrap();
     });
     Url::parse(&format!("http://{address}/")).unwrap()
-}
-
-/// A fresh database with all migrations, on the server `TEST_DATABASE_URL` points to.
-#[allow(clippy::disallowed_methods, reason = "tests have no configuration to read it for them")]
-async fn database() -> PgPool {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-
-    let server = std::env::var("TEST_DATABASE_URL")
-        .expect("TEST_DATABASE_URL must point to a PostgreSQL server on which databases may be created");
-    let name = format!("telegram_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let options: sqlx::postgres::PgConnectOptions = server.parse().expect("TEST_DATABASE_URL");
-    let admin = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await.unwrap();
-    let create = [format!(r#"drop database if exists "{name}" with (force)"#), format!(r#"create database "{name}""#)];
-    for statement in create {
-        admin.execute(statement.as_str()).await.unwrap();
-    }
-    let pool = PgPoolOptions::new().max_connections(8).connect_with(options.database(&name)).await.unwrap();
-    sqlx::migrate!("./migrations").run(&pool).await.unwrap();
-    pool
 }

@@ -38,7 +38,9 @@ impl Params {
 
     fn add_pairs(&mut self, encoded: &str) {
         // The decoder of the address itself, so that there is one reading of `%` and `+`.
-        let Ok(mut url) = reqwest::Url::parse("http://twin/") else { return };
+        let Ok(mut url) = reqwest::Url::parse("http://twin/") else {
+            return;
+        };
         url.set_query(Some(encoded));
         let pairs = url.query_pairs().filter(|(name, _)| !name.is_empty());
         self.0.extend(pairs.map(|(name, value)| (name.into_owned(), Value::from(value))));
@@ -81,10 +83,13 @@ impl Params {
     }
 
     /// A list or an object, given as such or as JSON in a text.
-    pub(super) fn structured(&self, name: &str) -> Option<Value> {
-        match self.0.get(name)? {
-            Value::String(text) => serde_json::from_str(text).ok(),
-            value => Some(value.clone()),
+    pub(super) fn structured(&self, name: &str) -> Result<Option<Value>, Refusal> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => serde_json::from_str(text)
+                .map(Some)
+                .map_err(|_| Refusal::bad_request(format!("can't parse {name} JSON object"))),
+            Some(value) => Ok(Some(value.clone())),
         }
     }
 }

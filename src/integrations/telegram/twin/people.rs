@@ -261,7 +261,9 @@ fn person(chat_id: &str) -> Result<i64> {
 }
 
 fn short(fields: &mut Fields, name: &str, longest: usize) -> Result<Option<String>> {
-    let Some(text) = fields.optional_text(name)? else { return Ok(None) };
+    let Some(text) = fields.optional_text(name)? else {
+        return Ok(None);
+    };
     let text = cleaned(&text);
     if text.is_empty() || units(&text) > longest {
         return Err(fields.wrong(name, &format!("must have 1 to {longest} characters")));

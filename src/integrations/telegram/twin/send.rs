@@ -88,7 +88,7 @@ fn read(params: &Params) -> Result<Message, Refusal> {
     if units(&text) > LONGEST {
         return Err(Refusal::bad_request("message is too long"));
     }
-    let reply = params.structured("reply_parameters").unwrap_or_default();
+    let reply = params.structured("reply_parameters")?.unwrap_or_default();
     let reply_to = reply["message_id"].as_i64().or_else(|| params.integer("reply_to_message_id"));
     let optional_reply =
         reply["allow_sending_without_reply"] == Value::Bool(true) || params.flag("allow_sending_without_reply");

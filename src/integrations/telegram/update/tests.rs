@@ -109,7 +109,9 @@ fn we_agree_with_teloxide_on_the_chat_of_every_kind_it_knows() {
     for (name, content, chat_id) in kinds() {
         let theirs: Update = serde_json::from_slice(&update(name, &content)).unwrap();
         match theirs.kind {
-            UpdateKind::Error(_) => assert!(name.starts_with("kind_") || name == "message", "{name}"),
+            UpdateKind::Error(_) => {
+                assert!(name.starts_with("kind_") || name == "message", "{name}")
+            }
             _ => assert_eq!(
                 theirs.chat().map(|chat| chat.id.0).or(theirs.from().map(|from| from.id.0 as i64)),
                 chat_id,

@@ -1,0 +1,117 @@
+//! One bad command in a batch is its own bad luck.
+
+use promostack::log::{Append, LogError, Once, Outcome};
+
+use crate::{
+    history::{Told, verify},
+    process::{Database, Process, append, event},
+};
+
+/// Brings appends to the log in one batch.
+async fn in_one_batch(database: &Database, appends: Vec<Append>) -> Vec<Outcome> {
+    let (process, task) = Process::stopped(database).await;
+    let mut waiting: Vec<_> = appends.into_iter().map(|append| Box::pin(process.log.append(append))).collect();
+    for one in &mut waiting {
+        assert!(futures_util::poll!(one).is_pending(), "nothing is answered before the appender runs");
+    }
+    let appender = tokio::spawn(task.run());
+    let outcomes = futures_util::future::join_all(waiting).await;
+    appender.abort();
+    outcomes
+}
+
+fn keyed(key: &str, mut append: Append) -> Append {
+    append.once = Some(Once { source: "test".into(), key: key.into(), fingerprint: [7; 32] });
+    append
+}
+
+fn unstorable(stream: &str, next: i64) -> Append {
+    Append { events: vec![event("{\"nul\":\"\0\"}")], ..append(stream, next, 0) }
+}
+
+/// What was told, each in one letter.
+fn letters(outcomes: &[Outcome]) -> String {
+    let letter = |outcome: &Outcome| match outcome {
+        Outcome::Written { .. } => 'W',
+        Outcome::Conflict => 'C',
+        Outcome::Repeated => 'R',
+        Outcome::Failed(error) if matches!(**error, LogError::Unstorable { .. }) => 'U',
+        Outcome::Failed(error) => panic!("{error:?}"),
+    };
+    outcomes.iter().map(letter).collect()
+}
+
+async fn expect(cases: Vec<(char, Append)>) {
+    let database = Database::create().await;
+    let before = append("old", 1, 2);
+    let position = in_one_batch(&database, vec![before.clone()]).await.remove(0);
+    let (expected, appends): (String, Vec<_>) = cases.into_iter().unzip();
+    let outcomes = in_one_batch(&database, appends.clone()).await;
+    assert_eq!(letters(&outcomes), expected);
+    let mut told = vec![Told { append: before, outcome: position }];
+    told.extend(appends.into_iter().zip(outcomes).map(|(append, outcome)| Told { append, outcome }));
+    verify(&mut database.connect().await, &told).await;
+}
+
+#[tokio::test]
+async fn a_conflict_fails_only_what_was_decided_on_top_of_it() {
+    expect(vec![
+        ('W', append("a", 1, 3)),
+        ('C', append("old", 2, 1)),
+        ('C', append("old", 3, 1)),
+        ('W', append("a", 4, 1)),
+        ('W', append("b", 1, 1)),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_refusal_stands_only_on_the_newest_state() {
+    expect(vec![
+        ('W', append("a", 1, 1)),
+        ('C', append("old", 2, 0)),
+        ('W', append("a", 2, 0)),
+        ('W', append("a", 2, 1)),
+    ])
+    .await;
+    expect(vec![('W', append("old", 3, 0)), ('W', keyed("k", append("old", 3, 0))), ('W', append("old", 3, 1))]).await;
+}
+
+#[tokio::test]
+async fn a_key_takes_effect_once_even_within_a_batch() {
+    expect(vec![
+        ('W', keyed("k", append("a", 1, 1))),
+        ('R', keyed("k", append("a", 2, 1))),
+        ('C', append("a", 3, 1)),
+        ('R', keyed("k", append("b", 1, 1))),
+        ('W', append("c", 1, 1)),
+        ('W', keyed("nothing", append("c", 2, 0))),
+        ('R', keyed("nothing", append("c", 2, 0))),
+        // What changed nothing is no ground that could be lost.
+        ('W', append("c", 2, 1)),
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_stored_fails_alone() {
+    let mut many: Vec<_> = (0..600).map(|n| ('W', append(&format!("stream-{n}"), 1, 1))).collect();
+    many[100] = ('U', unstorable("stream-100", 1));
+    many.push(('C', append("stream-100", 2, 1)));
+    many[400] = ('U', unstorable("stream-400", 1));
+    many.push(('W', append("stream-399", 2, 2)));
+    expect(many).await;
+}
+
+#[tokio::test]
+async fn a_stream_has_no_gaps_whatever_is_asked() {
+    expect(vec![
+        ('C', append("new", 2, 1)),
+        ('C', append("old", 4, 1)),
+        ('W', append("a", 1, 1)),
+        ('C', append("a", 3, 1)),
+        ('C', append("a", 3, 0)),
+    ])
+    .await;
+    expect(vec![('C', append("old", 5, 0)), ('W', append("b", 1, 1))]).await;
+}
