@@ -7,7 +7,10 @@ use promostack::{
 };
 use serde_json::json;
 
-use crate::world::{Database, ENTRYLAB, PASSWORD, Send, World, config, variables};
+use crate::{
+    database::Database,
+    world::{ENTRYLAB, PASSWORD, Send, World, config, variables},
+};
 
 async fn login(world: &World, password: &str) -> crate::world::Answer {
     world.plain("POST", "/api/login").json(&json!({ "password": password })).answer().await
@@ -127,7 +130,7 @@ async fn a_cookie_works_for_our_own_pages_only() {
 
     let mut variables = variables();
     variables.push(("PUBLIC_URL", "https://promo.example".to_owned()));
-    let world = World::with(Database::new().await, &variables, Role::Web).await;
+    let world = World::with(Database::fresh().await, &variables, Role::Web).await;
     let answer = login(&world, PASSWORD).await;
     assert!(answer.header("set-cookie").contains("; Secure"), "{answer:?}");
     let cookie = format!("promostack_session={}", answer.json["token"].as_str().unwrap());
@@ -191,7 +194,7 @@ async fn the_partner_has_the_configured_key() {
 
 #[tokio::test]
 async fn a_start_says_how_to_log_in() {
-    let database = Database::new().await;
+    let database = Database::fresh().await;
     let build = |variables: &[(&'static str, String)], sandbox| {
         let mut config = config(variables);
         config.sandbox = sandbox;
@@ -215,5 +218,5 @@ async fn a_start_says_how_to_log_in() {
     }
     plain.pool.close().await;
     sandbox.pool.close().await;
-    database.drop().await;
+    drop(database);
 }

@@ -3,7 +3,10 @@
 use promostack::app::Role;
 use serde_json::json;
 
-use crate::world::{Answer, Database, Send, World, variables};
+use crate::{
+    database::Database,
+    world::{Answer, Send, World, variables},
+};
 
 #[tokio::test]
 async fn a_campaign_goes_its_way() {
@@ -231,7 +234,7 @@ async fn many_activations_at_once_agree() {
 #[tokio::test]
 async fn a_read_model_that_is_behind_says_so() {
     // Nothing works the feeds here.
-    let world = World::with(Database::new().await, &variables(), Role::Web).await;
+    let world = World::with(Database::fresh().await, &variables(), Role::Web).await;
     let draft = world.draft("AAA").await;
     let path = draft.header("location");
     world.get(path).await.expect(404, "campaign-missing");

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    document::operations,
+    document::{operations, resolve},
     world::{Answer, Send, World},
 };
 
@@ -37,7 +37,7 @@ impl Checked {
         });
         let operation = operation.min_by_key(|(_, pattern, _)| pattern.matches('{').count());
         let Some((_, _, operation)) = operation else { return };
-        let response = &operation["responses"][answer.status.as_str()];
+        let response = resolve(&self.document, &operation["responses"][answer.status.as_str()]);
         let slug = format!("`{}`", answer.problem());
         assert!(response["description"].as_str().is_some_and(|text| text.contains(&slug)), "not declared: {what}");
     }
@@ -198,7 +198,7 @@ async fn a_bad_parameter_is_refused_by_name() {
         ("GET", "/api/campaigns?wait_ms=-1", "wait_ms"),
         ("GET", "/api/campaigns/x", "id"),
         ("GET", "/api/campaigns/%00", "path"),
-        ("GET", "/api/campaigns/%FF", "id"),
+        ("GET", "/api/campaigns/%FF", "path"),
         ("GET", "/api/campaigns/..%2F..%2Fkeys", "id"),
         ("PATCH", "/api/campaigns/1", "id"),
         ("POST", "/api/campaigns/x/activate", "id"),

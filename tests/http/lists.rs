@@ -41,7 +41,7 @@ async fn pages_of_campaigns_stay_whole() {
         let items = pages(&world, &format!("/api/campaigns?q=campaign%20c&sort={sort}&limit=2"), async |page| {
             // One that sorts first and one that sorts last.
             for name in ["Campaign B", "Campaign D"] {
-                let body = json!({ "name": name, "code": format!("X{page}") });
+                let body = json!({ "name": name, "code": format!("XX{page}") });
                 let made = world.post("/api/campaigns", body).await;
                 caught_up(&world, &made).await;
             }

@@ -4,6 +4,9 @@
 
 mod access;
 mod campaigns;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/database.rs"]
+mod database;
 mod document;
 mod events;
 mod input;

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::world::{Database, Send, World, variables};
+use crate::{
+    database::Database,
+    world::{Send, World, variables},
+};
 use promostack::app::Role;
 
 #[tokio::test]
@@ -51,7 +54,7 @@ async fn metrics_count_by_operation() {
 
 #[tokio::test]
 async fn a_dead_job_is_tried_again_or_dropped() {
-    let world = World::with(Database::new().await, &variables(), Role::Web).await;
+    let world = World::with(Database::fresh().await, &variables(), Role::Web).await;
     for number in 1..=3 {
         crate::webhook::say(&world, number, 42, "/start").await;
     }

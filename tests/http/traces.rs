@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use serde_json::json;
@@ -31,14 +31,22 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
+static CAPTURED: LazyLock<Captured> = LazyLock::new(|| {
+    let captured = Captured::default();
+    // The client of these tests is not ours to judge.
+    let filter = "debug,promostack=trace,reqwest=off,hyper=off,hyper_util=off,h2=off,rustls=off,mio=off";
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(captured.clone()).finish();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    captured
+});
+
+/// From now on everything is captured, of all tests in this process.
+pub(crate) fn capture() {
+    LazyLock::force(&CAPTURED);
+}
+
 #[tokio::test]
 async fn traces_hold_no_secret_and_no_person() {
-    let captured = Captured::default();
-    // The client of this test is not ours to judge.
-    let filter = "trace,reqwest=off,hyper=off,hyper_util=off,h2=off,rustls=off,mio=off";
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(captured.clone()).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
-
     let world = World::new().await;
     let secret = world.webhook_secret().await;
     let token = world.token().await;
@@ -85,7 +93,7 @@ async fn traces_hold_no_secret_and_no_person() {
     world.get("/api/campaigns").await.expect(503, "database-unavailable");
     world.end().await;
 
-    let text = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(CAPTURED.0.lock().unwrap().clone()).unwrap();
     for word in ["refused", "failed", "database-unavailable"] {
         assert!(text.contains(word), "{word} is in the log");
     }

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 
-use crate::world::{Answer, Database, Send, World, variables};
+use crate::{
+    database::Database,
+    world::{Answer, Send, World, variables},
+};
 use promostack::app::Role;
 
 const PATH: &str = "/api/telegram-webhook";
@@ -26,7 +29,7 @@ pub(crate) async fn say(world: &World, update_id: i64, user_id: i64, text: &str)
 
 #[tokio::test]
 async fn an_update_is_taken_from_telegram_only_and_once() {
-    let world = World::with(Database::new().await, &variables(), Role::Web).await;
+    let world = World::with(Database::fresh().await, &variables(), Role::Web).await;
     let update = json!({ "update_id": 1, "message": {} });
     world.plain("POST", PATH).json(&update).answer().await.expect(401, "webhook-secret");
     let wrong = world.plain("POST", PATH).header(SECRET, "wrong").json(&update);
@@ -58,7 +61,7 @@ async fn an_update_is_taken_from_telegram_only_and_once() {
 async fn without_a_bot_there_is_no_webhook() {
     let mut variables = variables();
     variables.retain(|(name, _)| !name.starts_with("TELEGRAM"));
-    let world = World::with(Database::new().await, &variables, Role::Web).await;
+    let world = World::with(Database::fresh().await, &variables, Role::Web).await;
     let answer = world.plain("POST", PATH).json(&json!({ "update_id": 1 })).answer().await;
     answer.expect(503, "telegram-unavailable");
     assert_eq!(world.plain("GET", "/api/health").answer().await.json["telegram"], "unavailable");
