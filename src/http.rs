@@ -11,12 +11,17 @@ mod campaign_json;
 mod campaigns;
 mod document;
 mod edge;
+mod events;
 mod health;
+mod keys;
 mod login;
+mod metrics;
 mod mutation;
+mod operations;
 mod pages;
 mod params;
 pub mod problem;
+mod redemptions;
 mod refusal;
 mod telegram;
 
@@ -37,6 +42,10 @@ enum Tags {
     Campaigns,
     /// Logging in, and keys for programs.
     Access,
+    /// The log: everything that happened.
+    Events,
+    /// Feeds and jobs.
+    Operations,
     /// What others call.
     Webhooks,
     /// Whether it works.
@@ -45,12 +54,25 @@ enum Tags {
 
 const DESCRIPTION: &str = include_str!("http/description.md");
 
-type Apis = (campaigns::Campaigns, login::Session, telegram::TelegramWebhook, health::HealthApi);
+type Apis = (
+    campaigns::Campaigns,
+    redemptions::Redemptions,
+    events::Events,
+    operations::Operations,
+    login::Session,
+    keys::Keys,
+    telegram::TelegramWebhook,
+    health::HealthApi,
+);
 
-fn service(app: &App, access: &Arc<Access>, _stop: &CancellationToken) -> OpenApiService<Apis, ()> {
+fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApiService<Apis, ()> {
     let apis = (
         campaigns::Campaigns(app.clone()),
+        redemptions::Redemptions(app.clone()),
+        events::Events { app: app.clone(), stop: stop.clone() },
+        operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },
+        keys::Keys { app: app.clone(), access: access.clone() },
         telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() },
         health::HealthApi(app.clone()),
     );
@@ -84,6 +106,7 @@ pub fn endpoint(
     let docs = pages::docs(&service.scalar_html(), &spec, &text);
     let mut route = Route::new()
         .at("/", get(pages::fixed(pages::HTML, pages::welcome())))
+        .at("/metrics", get(metrics::metrics))
         .at("/problems/:slug", get(pages::problem))
         .at("/api/openapi.json", get(pages::fixed("application/json", text)))
         .at("/api/docs", get(pages::fixed(pages::HTML, docs)))
@@ -92,7 +115,7 @@ pub fn endpoint(
         route = route.nest("/sandbox/telegram", sandbox);
     }
     let origin = app.config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
-    let inner = route.data(access).data(auth::PublicOrigin(origin)).map_to_response();
+    let inner = route.data(app.clone()).data(access).data(auth::PublicOrigin(origin)).map_to_response();
     edge::Edge { inner, app: app.clone(), methods }
 }
 

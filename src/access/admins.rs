@@ -183,7 +183,7 @@ mod tests {
         let nobody = PasswordHash::new(NOBODY).unwrap();
         let salt = SaltString::generate(&mut OsRng);
         let real = Argon2::default().hash_password(b"hunter22", &salt).unwrap();
-        assert_eq!((nobody.algorithm, nobody.version, nobody.params), (real.algorithm, real.version, real.params));
+        assert_eq!((nobody.algorithm, nobody.version, &nobody.params), (real.algorithm, real.version, &real.params));
         assert!(Argon2::default().verify_password(b"hunter22", &nobody).is_err());
     }
 

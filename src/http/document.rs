@@ -20,15 +20,18 @@ pub(super) fn finish(spec: &str) -> Value {
     // Our own text of a moment ago.
     let mut document: Value = serde_json::from_str(spec).unwrap_or_default();
     let schemas = document["components"]["schemas"].clone();
+    let mut problems = Map::new();
     if let Some(paths) = document["paths"].as_object_mut() {
         for (path, item) in paths {
             for method in METHODS {
                 if let Some(operation) = item.get_mut(method).and_then(Value::as_object_mut) {
-                    finish_operation(operation, path, method, &schemas);
+                    finish_operation(operation, path, method, &schemas, &mut problems);
                 }
             }
         }
     }
+    close_bodies(&mut document);
+    document["components"]["responses"] = Value::Object(problems);
     let schemas = &mut document["components"]["schemas"];
     schemas["Problem"] = problem_schema();
     schemas["FieldError"] = field_error_schema();
@@ -36,11 +39,58 @@ pub(super) fn finish(spec: &str) -> Value {
         "description": "The id of the request: the correlation id of the events it led to, and in our log. A UUID sent in the same header is kept.",
         "schema": { "type": "string", "format": "uuid" },
     });
+    tidy(&mut document);
     document
 }
 
-fn finish_operation(operation: &mut Map<String, Value>, path: &str, method: &str, schemas: &Value) {
+/// Bodies have the fields they are said to have and no others.
+fn close_bodies(document: &mut Value) {
+    let mut bodies = vec![];
+    for item in document["paths"].as_object().into_iter().flat_map(Map::values) {
+        for method in METHODS {
+            let schema = &item[method]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+            bodies.extend(schema.as_str().and_then(|name| name.rsplit('/').next()).map(str::to_owned));
+        }
+    }
+    for body in bodies {
+        document["components"]["schemas"][body]["additionalProperties"] = json!(false);
+    }
+}
+
+/// Takes away what says nothing, and the decimal point of whole numbers.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, value| !(key == "deprecated" && *value == false || key == "explode" && *value == true));
+            for (key, value) in map {
+                if matches!(key.as_str(), "minimum" | "maximum")
+                    && let Some(whole) = value.as_f64().filter(|number| number.fract() == 0.0)
+                {
+                    // Limits are far inside i64.
+                    *value = json!(whole as i64);
+                }
+                tidy(value);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(tidy),
+        _ => {}
+    }
+}
+
+fn finish_operation(
+    operation: &mut Map<String, Value>,
+    path: &str,
+    method: &str,
+    schemas: &Value,
+    problems: &mut Map<String, Value>,
+) {
     let need = need(operation);
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        // Its absence has a problem of its own, so the type does not say so.
+        if parameter["name"] == "If-Match" {
+            parameter["required"] = json!(true);
+        }
+    }
     let mut kinds = kinds_by_rule(operation, path, method, need.as_deref());
     describe(operation, need.as_deref(), &mut kinds);
     if let Some(content) = operation.get_mut("requestBody").and_then(|body| body.get_mut("content")) {
@@ -48,6 +98,9 @@ fn finish_operation(operation: &mut Map<String, Value>, path: &str, method: &str
     }
     let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else { return };
     for response in responses.values_mut() {
+        if response["description"] == "" {
+            response["description"] = json!(description_of(&response["content"], schemas).unwrap_or("As wished."));
+        }
         if let Some(content) = response.get_mut("content") {
             give_examples(content, schemas);
         }
@@ -62,12 +115,18 @@ fn finish_operation(operation: &mut Map<String, Value>, path: &str, method: &str
             same.push(kind);
         }
     }
-    for (status, kinds) in by_status {
-        responses.insert(status.to_string(), problem_response(&kinds));
-    }
     for response in responses.values_mut() {
-        response["headers"][REQUEST_ID] = json!({ "$ref": "#/components/headers/RequestId" });
+        response["headers"][REQUEST_ID] = request_id();
     }
+    for (status, kinds) in by_status {
+        let name = kinds.iter().map(|kind| kind.slug()).collect::<Vec<_>>().join(".");
+        responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{name}") }));
+        problems.entry(name).or_insert_with(|| problem_response(&kinds));
+    }
+}
+
+fn request_id() -> Value {
+    json!({ "$ref": "#/components/headers/RequestId" })
 }
 
 /// Takes the pseudo scheme that names the operation's need out of its security.
@@ -167,6 +226,7 @@ fn problem_response(kinds: &[Kind]) -> Value {
     });
     json!({
         "description": description.join("\n\n"),
+        "headers": { REQUEST_ID: request_id() },
         "content": { MEDIA_TYPE: { "schema": { "$ref": "#/components/schemas/Problem" }, "example": example } },
     })
 }
@@ -191,6 +251,13 @@ fn give_examples(content: &mut Value, schemas: &Value) {
     if let Some(media) = content.remove("application/json; charset=utf-8") {
         content.insert("application/json".to_owned(), media);
     }
+}
+
+/// What the schema of a content says that it is.
+fn description_of<'a>(content: &Value, schemas: &'a Value) -> Option<&'a str> {
+    let media = content.as_object()?.values().next()?;
+    let name = media["schema"].get("$ref")?.as_str()?.rsplit('/').next()?;
+    schemas.get(name)?.get("description")?.as_str()
 }
 
 fn example_of(schema: &Value, schemas: &Value) -> Option<Value> {

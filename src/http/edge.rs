@@ -94,13 +94,21 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
     }
 }
 
+/// Headers that operations read; poem-openapi takes one that is no text for none.
+const TEXT_HEADERS: [&str; 4] = ["If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"];
+
 /// What PostgreSQL could not hold is refused before anyone looks at it.
 fn checked(request: &Request) -> Result<(), Problem> {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
-    for pair in query.split('&').filter(|pair| pair.contains("%00")) {
+    if let Some(pair) = query.split('&').find(|pair| pair.contains("%00")) {
         let name: String = pair.split(['=', '%']).next().unwrap_or_default().chars().take(64).collect();
         return Err(Problem::input(name, "must not contain the character NUL"));
+    }
+    for name in TEXT_HEADERS {
+        if request.headers().get_all(name).iter().any(|value| value.to_str().is_err()) {
+            return Err(Problem::input(name, "must be visible ASCII characters"));
+        }
     }
     if uri.path().contains("%00") {
         return Err(Problem::input("path", "must not contain the character NUL"));
@@ -118,6 +126,10 @@ fn problem_of(error: poem::Error) -> Problem {
     }
     if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
         return Problem::input(*name, reason);
+    }
+    // It is not percent-encoded UTF-8.
+    if error.is::<poem::error::ParsePathError>() {
+        return Problem::input("path", "is not percent-encoded UTF-8");
     }
     if error.is::<NotFoundError>() {
         return Kind::NotFound.into();
@@ -165,4 +177,55 @@ fn report(operation: &str, response: &Response, problem: Option<&Problem>, took:
         problem.is_none() || response.content_type() == Some(MEDIA_TYPE),
         "a problem has the media type of problems"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::{IntoResponse, http::Uri};
+
+    use super::*;
+    use crate::{clock::Clock, config::Config};
+
+    async fn answer(inner: impl Endpoint<Output = Response>, uri: &'static str) -> (Response, serde_json::Value) {
+        let config = Config::read(false, |_| None).unwrap();
+        let app = App::build(config, "postgres://nobody@localhost/nothing", Clock::system()).unwrap();
+        let edge = Edge { inner, app, methods: Methods::default() };
+        let mut response = edge.call(Request::builder().uri(Uri::from_static(uri)).finish()).await.unwrap();
+        let body = response.take_body().into_bytes().await.unwrap();
+        (response, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_without_details() {
+        let inner = poem::endpoint::make(|_| async {
+            assert!(std::hint::black_box(false), "hunter2");
+            Ok::<_, poem::Error>("never".into_response())
+        });
+        let (response, body) = answer(inner, "/").await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(response.content_type(), Some(MEDIA_TYPE));
+        assert_eq!(body["type"], "/problems/internal");
+        assert!(!body.to_string().contains("hunter2"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn an_error_of_any_type_is_a_problem_without_details() {
+        let inner = poem::endpoint::make(|_| async {
+            let error = std::io::Error::other("hunter2");
+            Err::<Response, _>(poem::Error::new(error, StatusCode::BAD_GATEWAY))
+        });
+        let (response, body) = answer(inner, "/").await;
+        assert_eq!((response.status().as_u16(), &body["type"]), (500, &"/problems/internal".into()));
+        assert!(!body.to_string().contains("hunter2"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn nul_is_refused_at_the_door() {
+        for (uri, field) in [("/?a=1&na%6De=x%00", "na"), ("/?%00", ""), ("/a%00b", "path")] {
+            let inner = poem::endpoint::make(|_| async { Ok::<_, poem::Error>("passed".into_response()) });
+            let (response, body) = answer(inner, uri).await;
+            assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");
+            assert_eq!(body["errors"][0]["field"], field, "{uri}");
+        }
+    }
 }

@@ -134,7 +134,7 @@ impl HealthApi {
 
     /// Say whether the process lives
     ///
-    /// It answers, so it does.
+    /// It answers, so it does. That says nothing of the database or of anything else it needs.
     #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
     async fn live(&self) -> Answer<Json<Alive>> {
         Ok(Json(Alive { status: HealthStatus::Ok }))

@@ -29,7 +29,7 @@ pub(super) struct CampaignChange {
 
 impl Example for CampaignChange {
     fn example() -> Self {
-        Self { id: Uuid::from_u128(EXAMPLE_ID), version: 3, position: 1042, events: vec!["TermsChanged".to_owned()] }
+        Self { id: Uuid::from_u128(EXAMPLE_ID), version: 2, position: 1042, events: vec!["Activated".to_owned()] }
     }
 }
 

@@ -2,54 +2,23 @@
 
 use std::{sync::Mutex, time::Duration};
 
+use crate::database::Database;
 use promostack::{
     access,
     app::{App, Role, Running},
     clock::Clock,
     config::Config,
     http,
-    secrets::{self, Secret},
+    secrets::Secret,
 };
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
-use sqlx::{Connection, Executor, PgConnection};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const PASSWORD: &str = "a-password-for-tests";
 pub(crate) const ENTRYLAB: &str = "entrylab-key-for-tests";
 pub(crate) const BOT_TOKEN: &str = "12345:bot-token-for-tests";
-
-/// Where tests make their databases.
-#[allow(clippy::disallowed_methods, reason = "the tests' own entrance")]
-fn server_url() -> String {
-    ["TEST_DATABASE_URL", "DATABASE_URL"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok())
-        .expect("TEST_DATABASE_URL or DATABASE_URL names a PostgreSQL server")
-}
-
-/// A database that lives as long as its test.
-pub(crate) struct Database {
-    name: String,
-    pub(crate) url: String,
-}
-
-impl Database {
-    pub(crate) async fn new() -> Self {
-        let name = format!("http_test_{}", secrets::random_text());
-        let mut url = reqwest::Url::parse(&server_url()).unwrap();
-        let mut connection = PgConnection::connect(url.as_str()).await.unwrap();
-        connection.execute(format!(r#"create database "{name}""#).as_str()).await.unwrap();
-        url.set_path(&name);
-        Self { name, url: url.to_string() }
-    }
-
-    pub(crate) async fn drop(self) {
-        let mut connection = PgConnection::connect(&server_url()).await.unwrap();
-        connection.execute(format!(r#"drop database "{}" with (force)"#, self.name).as_str()).await.unwrap();
-    }
-}
 
 /// The environment of most tests.
 pub(crate) fn variables() -> Vec<(&'static str, String)> {
@@ -79,10 +48,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(Database::new().await, &variables(), Role::All).await
+        Self::with(Database::fresh().await, &variables(), Role::All).await
     }
 
     pub(crate) async fn with(database: Database, variables: &[(&str, String)], role: Role) -> Self {
+        crate::traces::capture();
         let app = App::build(config(variables), &database.url, Clock::system()).unwrap();
         let running = app.start(role).await.unwrap();
         access::prepare(&app).await.unwrap();
@@ -96,8 +66,7 @@ impl World {
 
     /// Stops everything; the database is dropped.
     pub(crate) async fn end(self) {
-        let database = self.halt().await;
-        database.drop().await;
+        drop(self.halt().await);
     }
 
     /// Stops everything but the database.
