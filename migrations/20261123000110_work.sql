@@ -51,6 +51,7 @@ create table timers (
     locked_by    uuid,
     locked_until timestamptz,
     last_run_at  timestamptz,
+    runs         bigint not null default 0,
     last_error   text
 );
 

@@ -33,6 +33,7 @@ create table read_models.redemptions (
     redeemed_at timestamptz not null,
     position    bigint not null
 );
-create index on read_models.redemptions (campaign_id, number);
-create index on read_models.redemptions (person, redeemed_at);
+create index on read_models.redemptions (campaign_id, position);
+create index on read_models.redemptions (person, position);
+create index on read_models.redemptions (telegram_id, position);
 create index on read_models.redemptions (position);

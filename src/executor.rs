@@ -135,23 +135,28 @@ impl<A: Decide> Executor<A> {
                     return Ok(Done { id: stream.name.id.clone(), position, version, events, repeated: false });
                 }
                 Attempt::Refused(refusal) => return Err(SendError::Refused(refusal)),
-                Attempt::Repeated => return self.repeated(&wish).await,
+                Attempt::Repeated => {
+                    let answer = self.repeated(&wish).await?;
+                    return answer.ok_or(SendError::Busy { attempts });
+                }
                 // What is cached may itself be behind.
                 Attempt::Precondition { expected, found }
                     if expected > found && stream.look(&self.0.loader, |_, newest, _| newest > found).await? => {}
                 Attempt::Precondition { expected, found } => {
                     // The first time under this key may have been what changed the version.
-                    return match self.repeated(&wish).await {
-                        Err(SendError::Busy { .. }) => Err(SendError::Precondition { expected, found }),
-                        answer => answer,
-                    };
+                    let answer = self.repeated(&wish).await?;
+                    return answer.ok_or(SendError::Precondition { expected, found });
                 }
                 Attempt::Conflict if attempts >= ATTEMPTS || started.elapsed() > PATIENCE => {
                     return Err(SendError::Busy { attempts });
                 }
                 Attempt::Conflict => {
                     self.0.metrics.retries.with_label_values(&[A::TYPE]).inc();
-                    tokio::time::sleep(backoff.next()).await;
+                    // At once the first time: whoever won is busy telling its senders, and a
+                    // process that waits politely would lose a hot stream to it for ever.
+                    if attempts > 1 {
+                        tokio::time::sleep(backoff.wait()).await;
+                    }
                 }
             }
         }
@@ -163,6 +168,14 @@ impl<A: Decide> Executor<A> {
     /// [`LogError`] when it cannot be read.
     pub async fn look<T>(&self, id: &str, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
         self.stream(id).look(&self.0.loader, show).await
+    }
+
+    /// The answer that a command under this key got, if one ever came.
+    ///
+    /// # Errors
+    /// The answer itself when it was a refusal, or [`SendError::KeyReused`].
+    pub async fn answered(&self, once: &Once) -> Result<Option<Done<A>>, SendError<A::Error>> {
+        receipt::answer(&self.0.pool, once).await?.transpose()
     }
 
     fn stream(&self, id: &str) -> Arc<Stream<A>> {
@@ -204,9 +217,10 @@ impl<A: Decide> Executor<A> {
     }
 
     /// The answer that was given the first time.
-    async fn repeated(&self, wish: &Wish<A::Command>) -> Result<Done<A>, SendError<A::Error>> {
-        let nothing = SendError::Busy { attempts: 1 };
-        let Some(once) = &wish.once else { return Err(nothing) };
-        receipt::answer(&self.0.pool, once).await?.ok_or(nothing)?
+    async fn repeated(&self, wish: &Wish<A::Command>) -> Result<Option<Done<A>>, SendError<A::Error>> {
+        match &wish.once {
+            Some(once) => self.answered(once).await,
+            None => Ok(None),
+        }
     }
 }

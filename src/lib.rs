@@ -1,9 +1,34 @@
 //! PromoStack: coupon campaigns, trading signals and paid access for a Telegram
 //! community, on one event log in PostgreSQL.
 
+// The harness of the integration tests, used by unit tests that need a database, names this crate.
+#[cfg(test)]
+extern crate self as promostack;
+
+pub mod access;
+pub mod app;
+pub mod bots;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod executor;
+pub mod feed;
+pub mod http;
+pub mod integrations;
+pub mod jobs;
+pub mod lease;
 pub mod log;
 pub mod metrics;
+pub mod postgres;
+pub mod rate;
+pub mod reactions;
+pub mod rebuild;
 pub mod retry;
+pub mod secrets;
+pub mod timers;
 pub mod wake;
+
+#[cfg(test)]
+#[path = "../tests/support/database.rs"]
+#[allow(dead_code, reason = "unit tests use a part of the harness")]
+mod database;

@@ -1,3 +1,7 @@
 //! The `promostack` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    promostack::cli::main()
+}

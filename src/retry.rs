@@ -23,11 +23,11 @@ impl Backoff {
     /// The bound of the wait after `attempts` failures.
     #[must_use]
     pub fn after(attempts: u32, first: Duration, most: Duration) -> Duration {
-        Self { bound: first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most), most }.next()
+        Self { bound: first.saturating_mul(1 << attempts.saturating_sub(1).min(20)).min(most), most }.wait()
     }
 
     /// The next wait: at least half of its bound, so that there always is one.
-    pub fn next(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let bound = self.bound;
         self.bound = bound.saturating_mul(2).min(self.most);
         bound.mul_f64(rand::thread_rng().gen_range(0.5..1.0))

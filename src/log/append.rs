@@ -236,7 +236,7 @@ impl Appender {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the event log is away");
                 }
             }
-            tokio::time::sleep(backoff.next()).await;
+            tokio::time::sleep(backoff.wait()).await;
         }
     }
 
@@ -247,7 +247,7 @@ impl Appender {
             match self.connected().await {
                 Ok(_) => return Ok(()),
                 Err(error) if Instant::now() >= deadline => return Err(error),
-                Err(_) => tokio::time::sleep(backoff.next()).await,
+                Err(_) => tokio::time::sleep(backoff.wait()).await,
             }
         }
     }

@@ -64,9 +64,8 @@ impl Drop for Database {
 /// Where tests may create databases.
 #[allow(clippy::disallowed_methods, reason = "a test has no configuration but its environment")]
 fn server() -> PgConnectOptions {
-    std::env::var("TEST_DATABASE_URL")
-        .or_else(|_| std::env::var("DATABASE_URL"))
-        .expect("TEST_DATABASE_URL or DATABASE_URL names a server on which databases may be created")
+    std::env::var("DATABASE_URL")
+        .expect("DATABASE_URL names a server on which databases may be created")
         .parse()
         .expect("it is a PostgreSQL URL")
 }

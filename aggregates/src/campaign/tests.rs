@@ -117,7 +117,8 @@ fn keeps_what_was_promised_when_the_terms_change() {
 
 #[test]
 fn names_the_field_that_is_wrong() {
-    let wrong: [(&str, fn(&mut Terms)); 5] = [
+    type Change = fn(&mut Terms);
+    let wrong: [(&str, Change); 5] = [
         ("name", |t| t.name = "  ".to_owned()),
         ("name", |t| t.name = "nul\0".to_owned()),
         ("ends_at", |t| t.ends_at = t.starts_at),

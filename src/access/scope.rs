@@ -1,0 +1,59 @@
+//! What a key may allow.
+
+use std::str::FromStr;
+
+/// What a key may allow. An admin may do all of it, and only an admin may make
+/// keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// See campaigns and redemptions.
+    CampaignsRead,
+    /// Write, open, stop and change campaigns.
+    CampaignsWrite,
+    /// Read the log, which holds personal data.
+    EventsRead,
+    /// See metrics, feeds and jobs, and decide on dead ones.
+    Operations,
+}
+
+impl Scope {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::CampaignsRead, Self::CampaignsWrite, Self::EventsRead, Self::Operations];
+
+    /// The word stored and shown.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CampaignsRead => "campaigns:read",
+            Self::CampaignsWrite => "campaigns:write",
+            Self::EventsRead => "events:read",
+            Self::Operations => "operations",
+        }
+    }
+}
+
+/// A word that is no scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of campaigns:read, campaigns:write, events:read, operations")]
+pub struct UnknownScope;
+
+impl FromStr for Scope {
+    type Err = UnknownScope;
+
+    fn from_str(word: &str) -> Result<Self, UnknownScope> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word).ok_or(UnknownScope)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scope_has_a_word_that_the_refusal_names() {
+        for scope in Scope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(scope));
+            assert!(UnknownScope.to_string().contains(scope.as_str()));
+        }
+    }
+}

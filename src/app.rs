@@ -1,0 +1,258 @@
+//! The application: the only place where its parts meet.
+
+use std::{
+    ops::Deref,
+    str::FromStr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use aggregates::{Campaign, Code, PersonId};
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::{sync::OnceCell, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    executor::{Executor, LoadTask, Loader},
+    feed::{self, Consumer, Feed, FeedError},
+    integrations::telegram::Telegram,
+    jobs::worker::Worker,
+    log::{Log, LogTask},
+    metrics::Metrics,
+    retry::Backoff,
+    secrets, timers,
+    wake::Wake,
+};
+
+/// The migrations, in the binary.
+pub static MIGRATIONS: Migrator = sqlx::migrate!();
+
+/// How long a start waits for the database.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The parts of one installation on one database. Cheap to clone; there is no
+/// other state, so two apps on two databases run in one process.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// As it was read.
+    pub config: Config,
+    /// Time and ids.
+    pub clock: Clock,
+    /// Connections for everything but the append.
+    pub pool: PgPool,
+    /// How to make another connection.
+    pub options: PgConnectOptions,
+    /// The log.
+    pub log: Log,
+    /// Commands on campaigns.
+    pub campaigns: Executor<Campaign>,
+    /// Commands on shared codes.
+    pub codes: Executor<Code>,
+    /// The coupon bot's client; none without a token.
+    pub telegram: Option<Telegram>,
+    /// Wake-ups.
+    pub wake: Wake,
+    /// For Prometheus.
+    pub metrics: Arc<Metrics>,
+    started: AtomicBool,
+    tasks: std::sync::Mutex<Option<(LogTask, LoadTask)>>,
+    person_key: OnceCell<Vec<u8>>,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Answers HTTP: the API and the webhooks.
+    Web,
+    /// Works feeds, jobs and timers.
+    Work,
+    /// Both.
+    All,
+}
+
+impl Role {
+    /// Whether it answers HTTP.
+    #[must_use]
+    pub const fn web(self) -> bool {
+        matches!(self, Self::Web | Self::All)
+    }
+
+    /// Whether it works feeds, jobs and timers.
+    #[must_use]
+    pub const fn work(self) -> bool {
+        matches!(self, Self::Work | Self::All)
+    }
+}
+
+/// Why an app could not be built or started.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The address of the database is not one.
+    #[error("the database address cannot be read")]
+    Address(#[source] sqlx::Error),
+    /// The HTTP client could not be made.
+    #[error("the HTTP client could not be made")]
+    Http(#[source] reqwest::Error),
+    /// No connection within the time a start waits.
+    #[error("the database cannot be reached")]
+    Connect(#[source] sqlx::Error),
+    /// It is older than 15.
+    #[error("PostgreSQL 15 or newer is needed; the server is {0}")]
+    TooOld(String),
+    /// A migration failed.
+    #[error("the database could not be migrated")]
+    Migrate(#[source] MigrateError),
+    /// Feeds or timers could not be registered.
+    #[error("feeds could not be registered")]
+    Feeds(#[from] FeedError),
+    /// Feeds or timers could not be registered.
+    #[error("timers could not be registered")]
+    Timers(#[source] sqlx::Error),
+}
+
+impl App {
+    /// Puts the parts together. Nothing happens: no connection, no task.
+    ///
+    /// # Errors
+    /// [`AppError::Address`] or [`AppError::Http`].
+    pub fn build(config: Config, database_url: &str, clock: Clock) -> Result<Self, AppError> {
+        let options = PgConnectOptions::from_str(database_url)
+            .map_err(AppError::Address)?
+            .application_name("promostack")
+            .options([("search_path", "public,read_models")]);
+        let pool = PgPoolOptions::new()
+            .max_connections(24)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect_lazy_with(options.clone());
+        let metrics = Arc::new(Metrics::default());
+        let wake = Wake::default();
+        let (log, log_task) = Log::new(pool.clone(), options.clone(), wake.clone(), metrics.clone());
+        let (loader, load_task) = Loader::new(pool.clone());
+        let http = crate::integrations::http_client().map_err(AppError::Http)?;
+        let telegram = config
+            .telegram_bot_token
+            .as_ref()
+            .map(|token| Telegram::new(token.reveal(), config.telegram_api_url.clone(), http));
+        Ok(Self(Arc::new(Parts {
+            campaigns: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
+            codes: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
+            config,
+            clock,
+            pool,
+            options,
+            log,
+            telegram,
+            wake,
+            metrics,
+            started: AtomicBool::new(false),
+            tasks: std::sync::Mutex::new(Some((log_task, load_task))),
+            person_key: OnceCell::new(),
+        })))
+    }
+
+    /// Migrates and starts the loops of a role. A second start does nothing.
+    ///
+    /// # Errors
+    /// [`AppError`]; nothing runs then.
+    pub async fn start(&self, role: Role) -> Result<Running, AppError> {
+        let stop = CancellationToken::new();
+        let mut background = JoinSet::new();
+        let mut working = JoinSet::new();
+        if self.started.swap(true, Ordering::SeqCst) {
+            return Ok(Running { stop, working, background });
+        }
+        self.prepare().await.inspect_err(|_| self.started.store(false, Ordering::SeqCst))?;
+        let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some((log_task, load_task)) = tasks {
+            background.spawn(log_task.run());
+            background.spawn(load_task.run());
+        }
+        let (wake, options) = (self.wake.clone(), self.options.clone());
+        background.spawn(async move { wake.run(options).await });
+        if role.work() {
+            for consumer in Consumer::all() {
+                let feed = Feed {
+                    consumer,
+                    pool: self.pool.clone(),
+                    wake: self.wake.clone(),
+                    metrics: self.metrics.clone(),
+                    clock: self.clock.clone(),
+                };
+                working.spawn(feed.run(stop.clone()));
+            }
+            working.spawn(Worker::new(self.clone()).run(stop.clone(), self.config.shutdown));
+            working.spawn(timers::run(self.clone(), stop.clone()));
+        }
+        Ok(Running { stop, working, background })
+    }
+
+    /// Waits for the database, migrates it, and makes feeds and timers known.
+    ///
+    /// # Errors
+    /// [`AppError`].
+    pub async fn prepare(&self) -> Result<(), AppError> {
+        let deadline = tokio::time::Instant::now() + DATABASE_PATIENCE;
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        loop {
+            let version: Result<(i32, String), _> =
+                sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
+                    .fetch_one(&self.pool)
+                    .await;
+            match version {
+                Ok((number, text)) if number < 150_000 => return Err(AppError::TooOld(text)),
+                Ok(_) => break,
+                Err(error) if tokio::time::Instant::now() > deadline => return Err(AppError::Connect(error)),
+                Err(_) => tokio::time::sleep(backoff.wait()).await,
+            }
+        }
+        MIGRATIONS.run(&self.pool).await.map_err(AppError::Migrate)?;
+        feed::register(&self.pool).await?;
+        timers::register(&self.pool).await.map_err(AppError::Timers)
+    }
+
+    /// The pseudonym of a Telegram user.
+    ///
+    /// # Errors
+    /// What the database says when the key is read for the first time.
+    pub async fn person_of_telegram(&self, user_id: i64) -> Result<PersonId, sqlx::Error> {
+        let key = self.person_key.get_or_try_init(|| secrets::get_or_create(&self.pool, "person")).await?;
+        Ok(secrets::pseudonym(key, &format!("telegram:{user_id}")))
+    }
+}
+
+/// The loops of a started [`App`].
+pub struct Running {
+    /// Cancel it to stop them.
+    pub stop: CancellationToken,
+    working: JoinSet<()>,
+    background: JoinSet<()>,
+}
+
+impl Running {
+    /// Stops: feeds finish their batch, jobs are finished or given back.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        while self.working.join_next().await.is_some() {}
+        // Whoever waited for the log has had its answer by now.
+        self.background.shutdown().await;
+    }
+}

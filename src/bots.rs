@@ -1,0 +1,4 @@
+//! Bots: entrances from Telegram.
+
+pub mod coupon;
+pub mod texts;

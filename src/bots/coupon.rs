@@ -1,0 +1,216 @@
+//! The coupon bot: updates in, redemptions and replies out.
+
+use aggregates::{Campaign, Code, CodeText, Personal, TelegramUser, campaign};
+use uuid::Uuid;
+
+use super::texts::{self, Texts};
+use crate::{
+    app::App,
+    executor::{SendError, Wish},
+    integrations::telegram::{
+        OutgoingMessage,
+        update::{self, Kind, Sender, UpdateError},
+    },
+    jobs::{self, Job, JobError, NewJob},
+    log::{Cause, LogError, Once},
+    secrets::fingerprint,
+    wake::Topic,
+};
+
+/// The source of its updates: of inbox messages and idempotency keys.
+const SOURCE: &str = "coupon-bot";
+
+/// Why an update was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReceiveError {
+    /// It is no update.
+    #[error(transparent)]
+    Update(#[from] UpdateError),
+    /// It could not be stored; Telegram should keep it and come again.
+    #[error("the update could not be stored")]
+    Store(#[source] sqlx::Error),
+}
+
+/// Stores an update, once however often it comes. What is in it is worked later.
+///
+/// # Errors
+/// [`ReceiveError`].
+pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
+    let update = update::read(body)?;
+    let job = NewJob {
+        job: Job::CouponBotUpdate {
+            chat_id: update.chat_id,
+            update_id: update.update_id,
+            // NUL can be in JSON only as an escape, which the json type keeps as it is.
+            body: String::from_utf8_lossy(body).into_owned(),
+        },
+        correlation: app.clock.new_id(),
+        causation: format!("telegram-update:{}", update.update_id),
+    };
+    let mut transaction = app.pool.begin().await.map_err(ReceiveError::Store)?;
+    let new = sqlx::query!(
+        "insert into inbox (source, message) values ($1, $2) on conflict do nothing",
+        SOURCE,
+        update.update_id.to_string()
+    )
+    .execute(&mut *transaction)
+    .await
+    .map_err(ReceiveError::Store)?;
+    if new.rows_affected() == 1 {
+        jobs::enqueue(&mut transaction, &[job]).await.map_err(ReceiveError::Store)?;
+    }
+    transaction.commit().await.map_err(ReceiveError::Store)?;
+    app.wake.up(Topic::Jobs);
+    Ok(())
+}
+
+/// Works a stored update and answers the replies to send.
+///
+/// # Errors
+/// [`JobError`]; working it again is harmless.
+pub async fn work(app: &App, correlation: Uuid, body: &str) -> Result<Vec<Job>, JobError> {
+    let update = update::read(body.as_bytes()).map_err(|error| JobError::fail(&error))?;
+    let Kind::PrivateText { from, text, message_id } = update.kind else { return Ok(vec![]) };
+    let texts = texts::in_language(from.language_code.as_deref());
+    let reply = match Input::read(&text) {
+        Input::Start => Some(texts.welcome(&from.first_name)),
+        Input::Help => Some(texts.help().to_owned()),
+        Input::WhichCode => Some(texts.which_code().to_owned()),
+        Input::Code(code) => redeem(app, correlation, update.update_id, &from, code, texts).await?,
+    };
+    Ok(reply
+        .map(|text| {
+            Job::TelegramMessage(OutgoingMessage {
+                chat_id: from.id,
+                text,
+                format: None,
+                reply_to: Some(message_id),
+                silent: false,
+            })
+        })
+        .into_iter()
+        .collect())
+}
+
+/// What a person wants from the bot.
+#[derive(Debug, PartialEq, Eq)]
+enum Input<'a> {
+    Start,
+    Help,
+    WhichCode,
+    Code(&'a str),
+}
+
+impl<'a> Input<'a> {
+    fn read(text: &'a str) -> Self {
+        let text = text.trim();
+        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        let rest = rest.trim();
+        // In a command menu Telegram may add the bot's name: /start@promo_bot.
+        let command = word.split('@').next().unwrap_or(word).to_lowercase();
+        match command.as_str() {
+            "/start" if rest.is_empty() => Self::Start,
+            "/redeem" if rest.is_empty() => Self::WhichCode,
+            // A deep link (t.me/<bot>?start=CODE) arrives as "/start CODE".
+            "/start" | "/redeem" => Self::Code(rest),
+            "" => Self::Help,
+            _ if command.starts_with('/') => Self::Help,
+            _ => Self::Code(text),
+        }
+    }
+}
+
+/// The reply; none when the redemption counts, for the event itself is answered.
+async fn redeem(
+    app: &App,
+    correlation: Uuid,
+    update_id: i64,
+    from: &Sender,
+    typed: &str,
+    texts: Texts,
+) -> Result<Option<String>, JobError> {
+    let refused = || Ok(Some(texts.not_redeemable().to_owned()));
+    let Ok(code) = CodeText::new(typed) else { return refused() };
+    let once = Once {
+        source: SOURCE.into(),
+        key: update_id.to_string().into(),
+        fingerprint: fingerprint(&[b"redeem", code.as_str().as_bytes(), &from.id.to_be_bytes()]),
+    };
+    let holder = app
+        .codes
+        .look(code.as_str(), |code, _, _| match code {
+            Code::Held { campaign } => Some(*campaign),
+            Code::Free => None,
+        })
+        .await
+        .map_err(|error| JobError::retry(&error))?;
+    let answer = match holder {
+        Some(campaign) => {
+            let person = app.person_of_telegram(from.id).await.map_err(|error| JobError::retry(&error))?;
+            let command = campaign::Command::Redeem {
+                redemption: app.clock.new_id(),
+                person,
+                telegram: Personal::new(TelegramUser {
+                    id: from.id,
+                    name: Some(from.first_name.clone()),
+                    language: from.language_code.clone(),
+                }),
+                at: app.clock.now(),
+            };
+            let cause = Cause {
+                actor: format!("person:{person}").into(),
+                correlation,
+                causation: format!("telegram-update:{update_id}").into(),
+            };
+            let wish = Wish { command, cause, once: Some(once), expected: None };
+            app.campaigns.send(&campaign.to_string(), wish).await
+        }
+        // Nobody holds it now; but this update may have been worked when somebody did.
+        None => match app.campaigns.answered(&once).await {
+            Ok(Some(done)) => Ok(done),
+            Ok(None) => return refused(),
+            Err(error) => Err(error),
+        },
+    };
+    match answer {
+        Ok(_) => Ok(None),
+        Err(SendError::Refused(campaign::Refusal::PersonLimit { limit })) => {
+            Ok(Some(texts.redeemed_before(code.as_str(), limit)))
+        }
+        Err(SendError::Refused(_)) => refused(),
+        Err(SendError::KeyReused) => {
+            Err(JobError::Fail { reason: "the update id came before with another content".to_owned() })
+        }
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+fn retry(error: &SendError<<Campaign as cqrs_es::Aggregate>::Error>) -> JobError {
+    match error {
+        SendError::Log(log) if matches!(**log, LogError::Unstorable { .. }) => JobError::fail(error),
+        _ => JobError::retry(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn understands_what_people_write() {
+        for (text, wanted) in [
+            ("/start", Input::Start),
+            ("/start@promo_bot", Input::Start),
+            ("/START GOLD10", Input::Code("GOLD10")),
+            ("/redeem", Input::WhichCode),
+            ("/redeem   gold10 ", Input::Code("gold10")),
+            (" gold10\n", Input::Code("gold10")),
+            ("/help", Input::Help),
+            ("/whatever now", Input::Help),
+            ("", Input::Help),
+            ("hello there", Input::Code("hello there")),
+        ] {
+            assert_eq!(Input::read(text), wanted, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What the bot says, in one catalogue.
+
+/// The texts of one language.
+#[derive(Debug, Clone, Copy)]
+pub struct Texts;
+
+/// The catalogue for a client's language (an IETF tag); English for all others.
+#[must_use]
+pub const fn in_language(_tag: Option<&str>) -> Texts {
+    Texts
+}
+
+impl Texts {
+    /// To `/start` and to a greeting.
+    #[must_use]
+    pub fn welcome(self, name: &str) -> String {
+        format!("Hello {name}! Send me a coupon code and I will redeem it for you.\n\nFor more, see /help.")
+    }
+
+    /// To `/help` and to a command there is not.
+    #[must_use]
+    pub const fn help(self) -> &'static str {
+        "Send me a coupon code, or use:\n\n/redeem CODE – redeem a code\n/help – show this message"
+    }
+
+    /// To `/redeem` without a code.
+    #[must_use]
+    pub const fn which_code(self) -> &'static str {
+        "Which code? Send it after the command, like this:\n/redeem WELCOME10"
+    }
+
+    /// A redemption counts.
+    #[must_use]
+    pub fn redeemed(self, campaign: &str, code: &str, number: u32) -> String {
+        format!("Done! {code} is redeemed.\n\n{campaign}\nRedemption no. {number}")
+    }
+
+    /// The person had it already.
+    #[must_use]
+    pub fn redeemed_before(self, code: &str, limit: u32) -> String {
+        if limit == 1 {
+            format!("You have redeemed {code} already. It can be used once by each person.")
+        } else {
+            format!("You have redeemed {code} {limit} times already, which is as often as it goes.")
+        }
+    }
+
+    /// Every other refusal: one answer for an unknown code and for one that is
+    /// over, so that guessing tells a guesser nothing.
+    #[must_use]
+    pub const fn not_redeemable(self) -> &'static str {
+        "Sorry, this code cannot be redeemed. Please check it for typing errors; it may also not have started yet, or be used up."
+    }
+}

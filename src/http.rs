@@ -1,0 +1,138 @@
+//! The HTTP entrance: the admin API, its document, Telegram's webhook, health
+//! and metrics.
+//!
+//! An operation translates a request to a command or shows a read model; there
+//! are no rules here. Everything that goes wrong becomes a [`problem`].
+
+mod activate;
+mod auth;
+mod body;
+mod campaign_json;
+mod campaigns;
+mod document;
+mod edge;
+mod events;
+mod health;
+mod keys;
+mod login;
+mod metrics;
+mod mutation;
+mod operations;
+mod pages;
+mod params;
+pub mod problem;
+mod redemptions;
+mod refusal;
+mod telegram;
+
+use std::sync::Arc;
+
+use poem::{
+    Endpoint, EndpointExt, IntoEndpoint, Response, Route, Server, endpoint::BoxEndpoint, get, listener::TcpAcceptor,
+};
+use poem_openapi::OpenApiService;
+use tokio::{net::TcpListener, sync::OnceCell};
+use tokio_util::sync::CancellationToken;
+
+use crate::{access::Access, app::App};
+
+#[derive(poem_openapi::Tags)]
+enum Tags {
+    /// Coupon campaigns, and who redeemed them.
+    Campaigns,
+    /// Logging in, and keys for programs.
+    Access,
+    /// The log: everything that happened.
+    Events,
+    /// Feeds and jobs.
+    Operations,
+    /// What others call.
+    Webhooks,
+    /// Whether it works.
+    Health,
+}
+
+const DESCRIPTION: &str = include_str!("http/description.md");
+
+type Apis = (
+    campaigns::Campaigns,
+    redemptions::Redemptions,
+    events::Events,
+    operations::Operations,
+    login::Session,
+    keys::Keys,
+    telegram::TelegramWebhook,
+    health::HealthApi,
+);
+
+fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApiService<Apis, ()> {
+    let apis = (
+        campaigns::Campaigns(app.clone()),
+        redemptions::Redemptions(app.clone()),
+        events::Events { app: app.clone(), stop: stop.clone() },
+        operations::Operations(app.clone()),
+        login::Session { app: app.clone(), access: access.clone() },
+        keys::Keys { app: app.clone(), access: access.clone() },
+        telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() },
+        health::HealthApi(app.clone()),
+    );
+    OpenApiService::new(apis, "PromoStack", env!("CARGO_PKG_VERSION"))
+        .description(DESCRIPTION)
+        .server("/")
+        .url_prefix("/api")
+}
+
+/// The OpenAPI document, as it is published.
+#[must_use]
+pub fn document(app: &App) -> String {
+    let service = service(app, &Arc::new(Access::new(app)), &CancellationToken::new());
+    // Made of texts and numbers: it always serialises.
+    serde_json::to_string_pretty(&document::finish(&service.spec())).unwrap_or_default() + "\n"
+}
+
+/// Everything that is served. `sandbox` is mounted at `/sandbox/telegram`;
+/// streams end at `stop`.
+pub fn endpoint(
+    app: &App,
+    sandbox: Option<BoxEndpoint<'static>>,
+    stop: &CancellationToken,
+) -> impl Endpoint<Output = Response> + 'static {
+    let access = Arc::new(Access::new(app));
+    let service = service(app, &access, stop);
+    let spec = service.spec();
+    let document = document::finish(&spec);
+    let methods = document::Methods::in_document(&document);
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let docs = pages::docs(&service.scalar_html(), &spec, &text);
+    let mut route = Route::new()
+        .at("/", get(pages::fixed(pages::HTML, pages::welcome())))
+        .at("/metrics", get(metrics::metrics))
+        .at("/problems/:slug", get(pages::problem))
+        .at("/api/openapi.json", get(pages::fixed("application/json", text)))
+        .at("/api/docs", get(pages::fixed(pages::HTML, docs)))
+        .nest("/api", service.into_endpoint());
+    if let Some(sandbox) = sandbox {
+        route = route.nest("/sandbox/telegram", sandbox);
+    }
+    let origin = app.config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
+    let inner = route.data(app.clone()).data(access).data(auth::PublicOrigin(origin)).map_to_response();
+    edge::Edge { inner, app: app.clone(), methods }
+}
+
+/// Serves until `stop`; then accepts no more and finishes what is under way,
+/// for as long as the configuration allows.
+///
+/// # Errors
+/// What the operating system says of the listener.
+pub async fn serve(
+    app: App,
+    listener: TcpListener,
+    sandbox: Option<BoxEndpoint<'static>>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let patience = app.config.shutdown;
+    let endpoint = endpoint(&app, sandbox, &stop);
+    Server::new_with_acceptor(TcpAcceptor::from_tokio(listener)?)
+        .run_with_graceful_shutdown(endpoint, stop.cancelled_owned(), Some(patience))
+        .await
+}

@@ -1,0 +1,176 @@
+//! Bodies: JSON objects read field by field, so that everything that is wrong
+//! with one is said at once, by name, and nothing of what was sent is repeated.
+
+use bytes::Bytes;
+use chrono::{DateTime, SubsecRound, Utc};
+use poem::{Request, RequestBody, error::ReadBodyError};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaMediaType, MetaRequest, Registry},
+    types::{MaybeUndefined, Type},
+};
+use serde_json::{Map, Value};
+use tokio::time::Duration;
+
+use super::problem::{Answer, FieldError, Kind, Problem};
+
+/// Largest body.
+pub(super) const LIMIT: usize = 1024 * 1024;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Reads a body within its limits of size and time.
+pub(super) async fn bytes(body: &mut RequestBody) -> Answer<Bytes> {
+    let Ok(body) = body.take() else { return Ok(Bytes::new()) };
+    match tokio::time::timeout(PATIENCE, body.into_bytes_limit(LIMIT)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Kind::BodyTooLarge.into()),
+        Ok(Err(_)) => Err(Problem::input("body", "could not be read to its end")),
+        Err(_) => Err(Kind::BodyTooSlow.into()),
+    }
+}
+
+/// An input that can be read from the fields of an object.
+pub(super) trait Input: Type + Sized {
+    /// Reads it; none when an error was noted.
+    fn read(fields: &mut Fields) -> Option<Self>;
+}
+
+/// A body that is a JSON object.
+pub(super) struct Body<T> {
+    /// What it says.
+    pub(super) value: T,
+    /// The body itself, with its fields in a fixed order.
+    pub(super) canonical: String,
+}
+
+impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = MetaMediaType { content_type: "application/json", schema: T::schema_ref() };
+        Some(MetaRequest { description: None, content: vec![content], required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        // Also keeps forms of other sites out: they cannot send this type.
+        if !request.content_type().is_some_and(is_json) {
+            return Err(Problem::from(Kind::MediaType).into());
+        }
+        Ok(read(&bytes(body).await?)?)
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn read<T: Input>(bytes: &[u8]) -> Answer<Body<T>> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Problem::input("body", format!("is not JSON (line {}, column {})", error.line(), error.column()))
+    })?;
+    let canonical = value.to_string();
+    let Value::Object(map) = value else { return Err(Problem::input("body", "must be a JSON object")) };
+    let mut fields = Fields { map, errors: vec![] };
+    let value = T::read(&mut fields);
+    let names: Vec<String> = fields.map.keys().map(|name| name.chars().take(64).collect()).collect();
+    for name in names {
+        fields.note(&name, "is not a field of this body");
+    }
+    match value {
+        Some(value) if fields.errors.is_empty() => Ok(Body { value, canonical }),
+        _ => Err(Problem::from(Kind::InvalidInput).with_errors(fields.errors)),
+    }
+}
+
+/// The fields of an object that were not read yet, and what was wrong so far.
+pub(super) struct Fields {
+    map: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    fn note(&mut self, field: &str, reason: impl Into<String>) {
+        self.errors.push(FieldError { field: field.to_owned(), reason: reason.into() });
+    }
+
+    /// A field that may be missing, null or there.
+    pub(super) fn given<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> MaybeUndefined<T> {
+        match self.map.remove(name) {
+            None => MaybeUndefined::Undefined,
+            Some(Value::Null) => MaybeUndefined::Null,
+            Some(value) => match read(value) {
+                Ok(value) => MaybeUndefined::Value(value),
+                Err(reason) => {
+                    self.note(name, reason);
+                    MaybeUndefined::Undefined
+                }
+            },
+        }
+    }
+
+    /// A field for which null means the same as nothing.
+    pub(super) fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        self.given(name, read).take()
+    }
+
+    /// A field that may be missing but not null: nothing can be taken away.
+    pub(super) fn changed<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        match self.given(name, read) {
+            MaybeUndefined::Value(value) => Some(value),
+            MaybeUndefined::Undefined => None,
+            MaybeUndefined::Null => {
+                self.note(name, "must not be null");
+                None
+            }
+        }
+    }
+
+    /// A field that must be there.
+    pub(super) fn required<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
+        let missing = self.map.get(name).is_none_or(Value::is_null);
+        if missing {
+            self.map.remove(name);
+            self.note(name, "is required");
+            return None;
+        }
+        self.optional(name, read)
+    }
+}
+
+/// A text that PostgreSQL can hold.
+pub(super) fn text(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) if text.contains('\0') => Err("must not contain the character NUL".to_owned()),
+        Value::String(text) => Ok(text),
+        _ => Err("must be a string".to_owned()),
+    }
+}
+
+/// An instant, to the microsecond: what PostgreSQL keeps.
+pub(super) fn instant(value: Value) -> Result<DateTime<Utc>, String> {
+    value
+        .as_str()
+        .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
+        .map(|time| time.to_utc().trunc_subsecs(6))
+        .ok_or_else(|| "must be an instant as in RFC 3339, such as 2027-01-31T12:00:00Z".to_owned())
+}
+
+/// A number of things, at least one.
+pub(super) fn count(value: Value) -> Result<u32, String> {
+    value
+        .as_u64()
+        .and_then(|number| u32::try_from(number).ok())
+        .filter(|number| (1..=i32::MAX as u32).contains(number))
+        .ok_or_else(|| "must be a whole number from 1 to 2147483647".to_owned())
+}

@@ -1,0 +1,160 @@
+//! Whether it works, for load balancers and for people.
+
+use poem_openapi::{Enum, Object, OpenApi, payload::Json, types::Example};
+use tokio::time::Duration;
+
+use super::{
+    Tags,
+    problem::{Answer, Kind, Problem},
+};
+use crate::{
+    app::{App, MIGRATIONS},
+    feed,
+};
+
+/// How long the database may take to answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A feed that is further behind than this is not well.
+const LAG: f64 = 60.0;
+
+pub(super) struct HealthApi(pub(super) App);
+
+/// How well it is.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[oai(rename_all = "snake_case")]
+enum HealthStatus {
+    /// All is well.
+    Ok,
+    /// It works, but not all of it.
+    Degraded,
+    /// It does not work.
+    Unavailable,
+}
+
+/// What stands behind an integration.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename_all = "snake_case")]
+enum IntegrationStatus {
+    /// The real service.
+    Live,
+    /// Its twin in the sandbox.
+    Sandbox,
+    /// It is not configured.
+    Unavailable,
+}
+
+/// How far a feed has come.
+#[derive(Object)]
+struct FeedHealth {
+    /// Its name.
+    name: String,
+    /// Events it has not consumed.
+    lag_events: i64,
+    /// Age of the oldest of them, in seconds.
+    lag_seconds: f64,
+}
+
+/// How well everything is.
+#[derive(Object)]
+#[oai(example)]
+struct Health {
+    /// The worst of all below. A missing Telegram degrades it.
+    status: HealthStatus,
+    /// The version of this program.
+    version: String,
+    /// Whether the database answers.
+    database: HealthStatus,
+    /// What stands behind the coupon bot.
+    telegram: IntegrationStatus,
+    /// Feeds that are further behind than a minute degrade it.
+    feeds: Vec<FeedHealth>,
+}
+
+impl Example for Health {
+    fn example() -> Self {
+        Self {
+            status: HealthStatus::Ok,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            database: HealthStatus::Ok,
+            telegram: IntegrationStatus::Live,
+            feeds: vec![FeedHealth { name: "campaigns".to_owned(), lag_events: 0, lag_seconds: 0.0 }],
+        }
+    }
+}
+
+/// It answers.
+#[derive(Object)]
+#[oai(example)]
+struct Alive {
+    /// Always `ok`.
+    status: HealthStatus,
+}
+
+impl Example for Alive {
+    fn example() -> Self {
+        Self { status: HealthStatus::Ok }
+    }
+}
+
+#[OpenApi(tag = "Tags::Health")]
+impl HealthApi {
+    /// Show how well everything is
+    ///
+    /// Always 200, whatever is not well: for a status code, see `/api/health/ready`.
+    #[oai(path = "/health", method = "get", operation_id = "getHealth")]
+    async fn health(&self) -> Answer<Json<Health>> {
+        let standings = match tokio::time::timeout(PATIENCE, feed::standings(&self.0.pool)).await {
+            Ok(Ok(standings)) => Some(standings),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let telegram = match (&self.0.telegram, self.0.config.sandbox && self.0.config.telegram_api_url.is_some()) {
+            (None, _) => IntegrationStatus::Unavailable,
+            (Some(_), true) => IntegrationStatus::Sandbox,
+            (Some(_), false) => IntegrationStatus::Live,
+        };
+        let database = if standings.is_some() { HealthStatus::Ok } else { HealthStatus::Unavailable };
+        let feeds = standings.unwrap_or_default();
+        let behind = feeds.iter().any(|feed| feed.lag_seconds > LAG);
+        let status = if behind || telegram == IntegrationStatus::Unavailable {
+            HealthStatus::Degraded.max(database)
+        } else {
+            database
+        };
+        Ok(Json(Health {
+            status,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            database,
+            telegram,
+            feeds: feeds
+                .into_iter()
+                .map(|feed| FeedHealth { name: feed.feed, lag_events: feed.lag_events, lag_seconds: feed.lag_seconds })
+                .collect(),
+        }))
+    }
+
+    /// Say whether the process lives
+    ///
+    /// It answers, so it does. That says nothing of the database or of anything else it needs.
+    #[oai(path = "/health/live", method = "get", operation_id = "getLiveness")]
+    async fn live(&self) -> Answer<Json<Alive>> {
+        Ok(Json(Alive { status: HealthStatus::Ok }))
+    }
+
+    /// Say whether requests can be sent here
+    ///
+    /// They can when the database is reachable and migrated.
+    ///
+    /// Problems: not-ready
+    #[oai(path = "/health/ready", method = "get", operation_id = "getReadiness")]
+    async fn ready(&self) -> Answer<Json<Alive>> {
+        let wanted = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+        // Not a checked query: the table is sqlx's own.
+        let applied = sqlx::query_scalar::<_, Option<i64>>("select max(version) from _sqlx_migrations where success")
+            .fetch_one(&self.0.pool);
+        match tokio::time::timeout(PATIENCE, applied).await {
+            Ok(Ok(Some(applied))) if applied >= wanted => Ok(Json(Alive { status: HealthStatus::Ok })),
+            Ok(Ok(_)) => Err(Problem::from(Kind::NotReady).with_detail("The database is not migrated yet.")),
+            Ok(Err(_)) | Err(_) => Err(Problem::from(Kind::NotReady).with_detail("The database does not answer.")),
+        }
+    }
+}

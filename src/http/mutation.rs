@@ -1,0 +1,181 @@
+//! What all changes by command have in common: taking effect once under an
+//! Idempotency-Key, and an answer made from nothing but what happened, so that
+//! it can be given again for ever.
+
+use aggregates::Campaign;
+use cqrs_es::DomainEvent;
+use poem_openapi::{ApiResponse, Object, payload::Json, types::Example};
+use uuid::Uuid;
+
+use super::{
+    auth::Caller,
+    problem::{Answer, Problem},
+};
+use crate::{executor::Done, log::Once, secrets::fingerprint};
+
+/// What became of a campaign.
+#[derive(Object)]
+#[oai(example)]
+pub(super) struct CampaignChange {
+    /// The campaign's id.
+    pub(super) id: Uuid,
+    /// Its version after the change, which is also its ETag.
+    pub(super) version: i64,
+    /// A read model that has come this far in the log shows the change: see `min_position`.
+    pub(super) position: i64,
+    /// What happened, in order. Nothing, when it was so already.
+    pub(super) events: Vec<String>,
+}
+
+impl Example for CampaignChange {
+    fn example() -> Self {
+        Self { id: Uuid::from_u128(EXAMPLE_ID), version: 2, position: 1042, events: vec!["Activated".to_owned()] }
+    }
+}
+
+/// An id for examples.
+pub(super) const EXAMPLE_ID: u128 = 0x0193_5c2e_7b4a_7c31_9f05_5d1a_8e62_04b7;
+
+/// A campaign was changed.
+#[derive(ApiResponse)]
+pub(super) enum Changed {
+    /// It is as wished. The answer to a repeated request is the first one's.
+    #[oai(status = 200)]
+    Changed(
+        Json<CampaignChange>,
+        /// The campaign's version, for If-Match.
+        #[oai(header = "ETag")]
+        String,
+        /// As `position` in the body.
+        #[oai(header = "Promostack-Position")]
+        i64,
+        /// `true` when the request had taken effect before, under the same Idempotency-Key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// A campaign was made.
+#[derive(ApiResponse)]
+pub(super) enum Created {
+    /// There is a new draft. The answer to a repeated request is the first one's.
+    #[oai(status = 201)]
+    Created(
+        Json<CampaignChange>,
+        /// Where the campaign is.
+        #[oai(header = "Location")]
+        String,
+        /// The campaign's version, for If-Match.
+        #[oai(header = "ETag")]
+        String,
+        /// As `position` in the body.
+        #[oai(header = "Promostack-Position")]
+        i64,
+        /// `true` when the request had taken effect before, under the same Idempotency-Key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// A version as an entity tag.
+pub(super) fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+fn change(done: &Done<Campaign>) -> Answer<CampaignChange> {
+    Ok(CampaignChange {
+        // Ids of campaigns are UUIDs since the first one.
+        id: done
+            .id
+            .parse()
+            .map_err(|error: uuid::Error| Problem::from(super::problem::Kind::Internal).because(error))?,
+        version: done.version,
+        position: done.position,
+        events: done.events.iter().map(DomainEvent::event_type).collect(),
+    })
+}
+
+fn replayed(done: &Done<Campaign>) -> Option<String> {
+    done.repeated.then(|| "true".to_owned())
+}
+
+pub(super) fn changed(done: &Done<Campaign>) -> Answer<Changed> {
+    Ok(Changed::Changed(Json(change(done)?), etag(done.version), done.position, replayed(done)))
+}
+
+pub(super) fn created(done: &Done<Campaign>) -> Answer<Created> {
+    let location = format!("/api/campaigns/{}", done.id);
+    Ok(Created::Created(Json(change(done)?), location, etag(done.version), done.position, replayed(done)))
+}
+
+/// The key under which a request takes effect once. Keys of two callers never
+/// meet; `parts` are all that makes the request what it is.
+pub(super) fn once(caller: &Caller, key: Option<String>, parts: &[&str]) -> Answer<Option<Once>> {
+    let Some(key) = key else { return Ok(None) };
+    if !(1..=255).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Problem::input("Idempotency-Key", "must be 1 to 255 visible ASCII characters"));
+    }
+    let parts: Vec<&[u8]> = parts.iter().map(|part| part.as_bytes()).collect();
+    Ok(Some(Once {
+        source: format!("http:{}", caller.actor()).into(),
+        key: key.into(),
+        fingerprint: fingerprint(&parts),
+    }))
+}
+
+/// The versions a change may be made on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum IfMatch {
+    /// `*`: whatever it is.
+    Any,
+    /// One of these entity tags.
+    Tags(Vec<String>),
+}
+
+impl IfMatch {
+    /// Reads `*` or a list of entity tags (RFC 9110, section 8.8.3).
+    pub(super) fn read(field: &str, text: &str) -> Answer<Self> {
+        if text.trim() == "*" {
+            return Ok(Self::Any);
+        }
+        let tags: Vec<String> = text.split(',').map(|tag| tag.trim().to_owned()).collect();
+        let is_tag = |tag: &String| {
+            let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+            opaque.len() >= 2
+                && opaque.starts_with('"')
+                && opaque.ends_with('"')
+                && opaque[1..opaque.len() - 1].bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+        };
+        if tags.iter().all(is_tag) {
+            return Ok(Self::Tags(tags));
+        }
+        Err(Problem::input(field, "must be an ETag as it was answered, such as \"3\", or *"))
+    }
+
+    /// Whether a version is among them. A weak tag stands for the same bytes
+    /// here: a proxy that compresses an answer weakens its tag.
+    pub(super) fn contains(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tags(tags) => tags.iter().any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag(version)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entity_tags_are_read_strictly_and_compared_leniently() {
+        for text in ["*", "\"3\"", "W/\"3\"", "\"1\", \"3\"", "\"a\",W/\"3\""] {
+            assert!(IfMatch::read("If-Match", text).unwrap().contains(3), "{text}");
+        }
+        for text in ["\"4\"", "\"\"", "\"03\""] {
+            assert!(!IfMatch::read("If-Match", text).unwrap().contains(3), "{text}");
+        }
+        for text in ["", "3", "\"3", "\"3\",", "\"", "\"3\"4\"", "w/\"3\"", "*, \"3\"", "\"é\""] {
+            assert!(IfMatch::read("If-Match", text).is_err(), "{text}");
+        }
+    }
+}

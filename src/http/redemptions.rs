@@ -1,0 +1,196 @@
+//! Who redeemed what, and when.
+
+use chrono::{DateTime, Utc};
+use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json, types::Example};
+use projections::{
+    page::{Cursor, Key},
+    redemptions::{self, Filter, Row},
+};
+use uuid::Uuid;
+
+use super::{
+    Tags,
+    auth::{Allowed, CampaignsRead},
+    mutation::EXAMPLE_ID,
+    params::{At, cursor, shows, usual_limit, usual_wait},
+    problem::{Answer, Kind},
+};
+use crate::app::App;
+
+pub(super) struct Redemptions(pub(super) App);
+
+/// In which order.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename_all = "snake_case")]
+pub(super) enum Order {
+    /// As it happened.
+    Asc,
+    /// The newest first.
+    Desc,
+}
+
+fn newest_first() -> Order {
+    Order::Desc
+}
+
+/// A redemption.
+#[derive(Object)]
+#[oai(example)]
+struct Redemption {
+    /// Its id.
+    id: Uuid,
+    /// Of which campaign.
+    campaign_id: Uuid,
+    /// Its number in the campaign, from 1.
+    number: i32,
+    /// By whom: a pseudonym, the same in all campaigns.
+    person: Uuid,
+    /// Their Telegram user id.
+    telegram_id: i64,
+    /// When.
+    redeemed_at: DateTime<Utc>,
+    /// Of its event in the log.
+    position: i64,
+}
+
+impl Example for Redemption {
+    fn example() -> Self {
+        Self {
+            id: Uuid::from_u128(EXAMPLE_ID + 1),
+            campaign_id: Uuid::from_u128(EXAMPLE_ID),
+            number: 17,
+            person: Uuid::from_u128(0x5d1a_8e62_04b7_8c31_9f05_0193_5c2e_7b4a),
+            telegram_id: 123_456_789,
+            redeemed_at: DateTime::from_timestamp(1_800_003_600, 0).unwrap_or_default(),
+            position: 1042,
+        }
+    }
+}
+
+impl From<Row> for Redemption {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            campaign_id: row.campaign_id,
+            number: row.number,
+            person: row.person,
+            telegram_id: row.telegram_id,
+            redeemed_at: row.redeemed_at,
+            position: row.position,
+        }
+    }
+}
+
+/// A page of redemptions.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none)]
+struct RedemptionPage {
+    /// The redemptions.
+    items: Vec<Redemption>,
+    /// The `cursor` of the next page; missing on the last one.
+    next_cursor: Option<String>,
+}
+
+impl Example for RedemptionPage {
+    fn example() -> Self {
+        let cursor = Cursor { key: Key::Number(1042), id: Uuid::from_u128(EXAMPLE_ID + 1) };
+        Self { items: vec![Redemption::example()], next_cursor: Some(cursor.to_string()) }
+    }
+}
+
+#[OpenApi(tag = "Tags::Campaigns")]
+impl Redemptions {
+    /// List a campaign's redemptions
+    ///
+    /// The same as `listRedemptions` with this campaign.
+    #[oai(path = "/campaigns/:id/redemptions", method = "get", operation_id = "listCampaignRedemptions")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn of_campaign(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        /// In which order.
+        #[oai(default = "newest_first")]
+        order: Query<Order>,
+        /// How many at most.
+        #[oai(default = "usual_limit", validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<i64>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+        /// The position that the read model must have reached: `Promostack-Position` of an earlier answer.
+        #[oai(validator(minimum(value = "0")))]
+        min_position: Query<Option<i64>>,
+        /// How long to wait for `min_position`, in milliseconds.
+        #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
+        wait_ms: Query<u64>,
+    ) -> Answer<Json<RedemptionPage>> {
+        if self.0.campaigns.look(&id.0.to_string(), |campaign, _, _| campaign.status().is_none()).await? {
+            return Err(Kind::CampaignMissing.into());
+        }
+        let filter = Filter { campaign: Some(id.0), ..Filter::default() };
+        shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
+        self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
+    }
+
+    /// List redemptions
+    ///
+    /// A page of the redemptions that match all filters, in the order of the log.
+    #[oai(path = "/redemptions", method = "get", operation_id = "listRedemptions")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn list(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// Only of the campaign with this id.
+        campaign: Query<Option<Uuid>>,
+        /// Only by the person with this pseudonym.
+        person: Query<Option<Uuid>>,
+        /// Only by the person with this Telegram user id.
+        telegram_id: Query<Option<i64>>,
+        /// Only at or after this instant.
+        since: Query<Option<DateTime<Utc>>>,
+        /// Only before this instant.
+        until: Query<Option<DateTime<Utc>>>,
+        /// In which order.
+        #[oai(default = "newest_first")]
+        order: Query<Order>,
+        /// How many at most.
+        #[oai(default = "usual_limit", validator(minimum(value = "1"), maximum(value = "200")))]
+        limit: Query<i64>,
+        /// `next_cursor` of the page before.
+        cursor: Query<Option<String>>,
+        /// The position that the read model must have reached: `Promostack-Position` of an earlier answer.
+        #[oai(validator(minimum(value = "0")))]
+        min_position: Query<Option<i64>>,
+        /// How long to wait for `min_position`, in milliseconds.
+        #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
+        wait_ms: Query<u64>,
+    ) -> Answer<Json<RedemptionPage>> {
+        let filter = Filter {
+            campaign: campaign.0,
+            person: person.0,
+            telegram_id: telegram_id.0,
+            since: since.0,
+            until: until.0,
+        };
+        shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
+        self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
+    }
+}
+
+impl Redemptions {
+    async fn page(
+        &self,
+        filter: &Filter,
+        order: Order,
+        limit: i64,
+        given: Option<&String>,
+    ) -> Answer<Json<RedemptionPage>> {
+        let after = cursor(given, |cursor| matches!(cursor.key, Key::Number(_)))?;
+        let page = redemptions::list(&self.0.pool, filter, order == Order::Desc, after.as_ref(), limit).await?;
+        Ok(Json(RedemptionPage {
+            items: page.rows.into_iter().map(Redemption::from).collect(),
+            next_cursor: page.next.map(|cursor| cursor.to_string()),
+        }))
+    }
+}

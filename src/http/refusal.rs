@@ -1,0 +1,145 @@
+//! What the inside says no with, as problems.
+
+use std::error::Error;
+
+use aggregates::{campaign, code};
+
+use super::problem::{Kind, Problem};
+use crate::{access::AccessError, executor::SendError, feed::FeedError, log::LogError};
+
+impl From<sqlx::Error> for Problem {
+    fn from(error: sqlx::Error) -> Self {
+        let kind = database_kind(&error);
+        Self::from(kind).because(error)
+    }
+}
+
+/// Whether the database is away, or something is wrong with what we asked it.
+fn database_kind(error: &sqlx::Error) -> Kind {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        // What a server that is going down says may be cut off in the middle.
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => Kind::DatabaseUnavailable,
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            // Connection lost, out of resources, shutting down, read-only after a failover.
+            Some(code) if ["08", "53", "57P"].iter().any(|class| code.starts_with(class)) || code == "25006" => {
+                Kind::DatabaseUnavailable
+            }
+            _ => Kind::Internal,
+        },
+        _ => Kind::Internal,
+    }
+}
+
+/// An error that holds another one somewhere inside.
+fn root_kind(error: &(dyn Error + 'static)) -> Kind {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<sqlx::Error>() {
+            return database_kind(error);
+        }
+        next = error.source();
+    }
+    Kind::Internal
+}
+
+fn log_kind(error: &LogError) -> Kind {
+    match error {
+        LogError::Unavailable { .. } => Kind::DatabaseUnavailable,
+        LogError::Unstorable { .. } => Kind::Unstorable,
+        LogError::Unreadable { .. } => Kind::Internal,
+        LogError::Overloaded => Kind::Overloaded,
+        LogError::Closed => Kind::Stopping,
+    }
+}
+
+impl From<LogError> for Problem {
+    fn from(error: LogError) -> Self {
+        Self::from(log_kind(&error)).because(error)
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        let kind = match &error {
+            FeedError::Log(error) => log_kind(error),
+            FeedError::Database { source, .. } => database_kind(source),
+            FeedError::Projection(error) => root_kind(error),
+        };
+        Self::from(kind).because(error)
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let kind = match &error {
+            AccessError::Database { source, .. } => database_kind(source),
+            AccessError::Hash(_) | AccessError::Sign(_) => Kind::Internal,
+            AccessError::Crowded => Kind::Overloaded,
+            AccessError::Name => return Self::input("name", error.to_string()),
+            AccessError::Password => return Self::input("password", error.to_string()),
+            AccessError::NameTaken => return Kind::KeyNameTaken.into(),
+        };
+        Self::from(kind).because(error)
+    }
+}
+
+impl<R: Error + Into<Self>> From<SendError<R>> for Problem {
+    fn from(error: SendError<R>) -> Self {
+        match error {
+            SendError::Refused(refusal) => refusal.into(),
+            SendError::Precondition { expected, found } => Self::from(Kind::PreconditionFailed)
+                .with_detail(format!("The campaign has version {found}, not {expected}. Read it again, look at what changed, and send the change with its new ETag.")),
+            SendError::KeyReused => Kind::KeyReused.into(),
+            SendError::Busy { .. } => Kind::Busy.into(),
+            SendError::Log(error) => Self::from(log_kind(&error)).because(error),
+        }
+    }
+}
+
+impl From<campaign::Refusal> for Problem {
+    fn from(refusal: campaign::Refusal) -> Self {
+        use campaign::Refusal;
+        let kind = match &refusal {
+            Refusal::Missing => return Kind::CampaignMissing.into(),
+            Refusal::Exists => return Kind::CampaignExists.into(),
+            Refusal::Terms(terms) => {
+                return Self::from(Kind::InvalidTerms).with_error(&terms.field, &terms.reason);
+            }
+            Refusal::LimitBelowRedeemed { redeemed } => {
+                return Self::from(Kind::LimitBelowRedeemed).with_error(
+                    "total_limit",
+                    format!("must be at least {redeemed}, the redemptions there already are"),
+                );
+            }
+            Refusal::CodeFixed => {
+                return Self::from(Kind::CodeFixed).with_error("code", "can be changed only in a draft");
+            }
+            Refusal::Status { .. } => Kind::CampaignStatus,
+            Refusal::NotStarted { .. } => Kind::CampaignNotStarted,
+            Refusal::Over { .. } => Kind::CampaignOver,
+            Refusal::Exhausted { .. } => Kind::CampaignExhausted,
+            Refusal::PersonLimit { .. } => Kind::PersonLimit,
+        };
+        Self::from(kind).with_detail(sentence(&refusal.to_string()))
+    }
+}
+
+impl From<code::Refusal> for Problem {
+    fn from(refusal: code::Refusal) -> Self {
+        match refusal {
+            code::Refusal::Held { campaign } => Self::from(Kind::CodeInUse).with_detail(format!(
+                "Campaign {campaign} holds this code. End it, or give this one another code while it is a draft."
+            )),
+        }
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).chain(['.']).collect()).unwrap_or_default()
+}

@@ -1,0 +1,91 @@
+//! What can go wrong when we call Telegram, sorted by what to do about it.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why a call to Telegram failed. No variant holds the token, a chat id or a text.
+#[derive(Debug, Error)]
+pub enum TelegramError {
+    /// We are too fast. The whole bot is refused until the delay has passed.
+    #[error("Telegram {operation}: too many requests, retry after {}s", delay.as_secs())]
+    RetryAfter {
+        /// The method that was called.
+        operation: &'static str,
+        /// How long to be silent, in every chat.
+        delay: Duration,
+    },
+    /// The recipient blocked the bot, left, or never started it. Final for this
+    /// recipient, and nothing to be alarmed about.
+    #[error("Telegram {operation}: the recipient is out of reach: {reason}")]
+    RecipientGone {
+        /// The method that was called.
+        operation: &'static str,
+        /// Telegram's words.
+        reason: String,
+    },
+    /// The request is wrong and will be wrong again.
+    #[error("Telegram {operation}: rejected: {reason}")]
+    Rejected {
+        /// The method that was called.
+        operation: &'static str,
+        /// Telegram's words.
+        reason: String,
+    },
+    /// No usable answer. Try again.
+    #[error("Telegram {operation}: no usable answer")]
+    Unavailable {
+        /// The method that was called.
+        operation: &'static str,
+        /// What came instead of an answer.
+        source: Outage,
+    },
+}
+
+/// What came instead of an answer.
+#[derive(Debug, Error)]
+pub enum Outage {
+    /// No connection, a broken one, or none within the time allowed.
+    #[error("the connection failed")]
+    Network(#[source] reqwest::Error),
+    /// Telegram had a failure of its own.
+    #[error("answered with status {0}")]
+    Status(u16),
+    /// It said yes in a form we cannot read.
+    #[error("the answer cannot be read (line {line}, column {column})")]
+    Unreadable {
+        /// Where in the answer.
+        line: usize,
+        /// Where in the line.
+        column: usize,
+    },
+}
+
+impl TelegramError {
+    /// Whether the same call can succeed later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::RetryAfter { .. } | Self::Unavailable { .. } => true,
+            Self::RecipientGone { .. } | Self::Rejected { .. } => false,
+        }
+    }
+
+    /// Whether Telegram may have acted although we have no answer that says so.
+    pub fn may_have_been_delivered(&self) -> bool {
+        match self {
+            Self::Unavailable { source: Outage::Network(error), .. } => !error.is_connect() && !error.is_builder(),
+            Self::Unavailable { .. } => true,
+            Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::Rejected { .. } => false,
+        }
+    }
+
+    /// The method that was called.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::RetryAfter { operation, .. }
+            | Self::RecipientGone { operation, .. }
+            | Self::Rejected { operation, .. }
+            | Self::Unavailable { operation, .. } => operation,
+        }
+    }
+}

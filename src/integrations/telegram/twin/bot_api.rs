@@ -1,0 +1,178 @@
+//! The bot's face: `/bot<token>/<method>`.
+
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, handler};
+use serde_json::{Value, json};
+
+use super::Twin;
+use super::answer::{Answer, Refusal, respond};
+use super::faults::{self, Fault};
+use super::params::Params;
+use super::{send, webhook};
+
+/// The methods the twin knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    GetMe,
+    SetWebhook,
+    GetWebhookInfo,
+    DeleteWebhook,
+    SendMessage,
+}
+
+impl Method {
+    pub(super) const ALL: [Self; 5] =
+        [Self::GetMe, Self::SetWebhook, Self::GetWebhookInfo, Self::DeleteWebhook, Self::SendMessage];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::GetMe => "getMe",
+            Self::SetWebhook => "setWebhook",
+            Self::GetWebhookInfo => "getWebhookInfo",
+            Self::DeleteWebhook => "deleteWebhook",
+            Self::SendMessage => "sendMessage",
+        }
+    }
+
+    /// As Telegram does, whatever the case: clients disagree on it.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name().eq_ignore_ascii_case(name))
+    }
+}
+
+#[handler]
+pub(super) async fn call(
+    Data(twin): Data<&Twin>,
+    Path((token, method)): Path<(String, String)>,
+    request: &Request,
+    body: Body,
+) -> Response {
+    let Some(method) = Method::named(&method) else {
+        return respond(Err(Refusal::not_found()));
+    };
+    let bot = match authenticate(twin, &token).await {
+        Ok(bot) => bot,
+        Err(refusal) => return respond(Err(refusal)),
+    };
+    match faults::take(twin.pool(), method).await {
+        Err(error) => respond(Err(error.into())),
+        Ok(None) => respond(answer(twin, bot, method, request, body).await),
+        Ok(Some(Fault::Refuse { status, retry_after })) => respond(refuse(twin, bot, status, retry_after).await),
+        Ok(Some(Fault::Hang(time))) => {
+            let answer = answer(twin, bot, method, request, body).await;
+            tokio::time::sleep(time).await;
+            respond(answer)
+        }
+        Ok(Some(Fault::AcceptThenDrop)) => {
+            let _done = answer(twin, bot, method, request, body).await;
+            cut_off()
+        }
+    }
+}
+
+async fn answer(twin: &Twin, bot: Bot, method: Method, request: &Request, body: Body) -> Answer {
+    let params = Params::read(request, body).await?;
+    match method {
+        Method::GetMe => Ok(bot.user()),
+        Method::SetWebhook => webhook::set(twin.pool(), bot.id, &params).await,
+        Method::GetWebhookInfo => webhook::info(twin.pool(), bot.id).await,
+        Method::DeleteWebhook => webhook::delete(twin.pool(), bot.id, &params).await,
+        Method::SendMessage => send::message(twin, bot, &params).await,
+    }
+}
+
+/// A failure that was ordered. A 429 silences the bot as a real one does.
+async fn refuse(twin: &Twin, bot: Bot, status: u16, retry_after: Option<i32>) -> Answer {
+    let Some(seconds) = retry_after.filter(|_| status == 429) else {
+        let reason = StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+        return Err(Refusal::new(status, reason.unwrap_or("Error")));
+    };
+    sqlx::query(
+        "update sandbox.telegram_bot
+            set silent_since = clock_timestamp(),
+                silent_until = clock_timestamp() + make_interval(secs => $2)
+          where id = $1",
+    )
+    .bind(bot.id)
+    .bind(f64::from(seconds))
+    .execute(twin.pool())
+    .await?;
+    Err(Refusal::too_many(seconds))
+}
+
+/// An answer that breaks off after its first line.
+fn cut_off() -> Response {
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let body = futures_util::stream::iter([Ok(bytes::Bytes::from_static(b"{\"ok\":")), Err::<bytes::Bytes, _>(broken)]);
+    Response::builder().body(Body::from_bytes_stream(body))
+}
+
+/// The caller.
+#[derive(Clone, Copy)]
+pub(super) struct Bot {
+    pub(super) id: i64,
+}
+
+impl Bot {
+    /// The bot as a Telegram user.
+    pub(super) fn user(self) -> Value {
+        json!({
+            "id": self.id,
+            "is_bot": true,
+            "first_name": "Sandbox bot",
+            "username": username(self.id),
+            "can_join_groups": true,
+            "can_read_all_group_messages": false,
+            "supports_inline_queries": false,
+            "can_connect_to_business": false,
+            "has_main_web_app": false,
+        })
+    }
+}
+
+fn username(bot_id: i64) -> String {
+    format!("sandbox_{bot_id}_bot")
+}
+
+/// The first call made with a token creates its bot; the bot's number is the part
+/// before the colon. Another token with the same number is a wrong one.
+async fn authenticate(twin: &Twin, token: &str) -> Result<Bot, Refusal> {
+    if let Some(id) = known(twin, token) {
+        return Ok(Bot { id });
+    }
+    let id = bot_id(token).ok_or_else(Refusal::not_found)?;
+    sqlx::query(
+        "insert into sandbox.telegram_bot (id, token_sha256, username)
+         values ($1, sha256($2), $3) on conflict (id) do nothing",
+    )
+    .bind(id)
+    .bind(token.as_bytes())
+    .bind(username(id))
+    .execute(twin.pool())
+    .await?;
+    let ours = sqlx::query("select from sandbox.telegram_bot where id = $1 and token_sha256 = sha256($2)")
+        .bind(id)
+        .bind(token.as_bytes())
+        .fetch_optional(twin.pool())
+        .await?;
+    if ours.is_none() {
+        return Err(Refusal::new(401, "Unauthorized"));
+    }
+    if let Ok(mut tokens) = twin.inner.tokens.write() {
+        tokens.insert(token.to_owned(), id);
+    }
+    Ok(Bot { id })
+}
+
+fn known(twin: &Twin, token: &str) -> Option<i64> {
+    twin.inner.tokens.read().ok()?.get(token).copied()
+}
+
+fn bot_id(token: &str) -> Option<i64> {
+    let (id, secret) = token.split_once(':')?;
+    let well_formed = id.bytes().all(|b| b.is_ascii_digit())
+        && !secret.is_empty()
+        && secret.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    id.parse().ok().filter(|id| well_formed && *id > 0)
+}

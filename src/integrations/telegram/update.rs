@@ -1,0 +1,173 @@
+//! Reading what Telegram posts to the webhook.
+//!
+//! Every update has a number and nearly every one a chat; both are found without
+//! knowing its kind, so that an update of a kind that does not exist yet is kept and
+//! counted like any other. Of the kinds, only a text in a private chat is read
+//! further. teloxide's `Update` is not used for it: it reads all of a message's content
+//! or nothing and says nothing about it, so that one entity of a newer Bot API hides
+//! the text of the message (a test shows it).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+/// One update.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IncomingUpdate {
+    /// Telegram's number for it: the same update always comes under the same one.
+    pub update_id: i64,
+    /// The chat (or, where there is none, the person) it belongs to. Updates of one
+    /// chat are to be worked in order.
+    pub chat_id: Option<i64>,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// What an update tells.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A person wrote to the bot.
+    PrivateText {
+        /// Who.
+        from: Sender,
+        /// What, without NUL characters: PostgreSQL stores none.
+        text: String,
+        /// The message's number in the chat.
+        message_id: i32,
+    },
+    /// Anything else.
+    Other {
+        /// Telegram's name for the kind of update, such as `edited_message`.
+        name: Option<String>,
+    },
+}
+
+/// The person who wrote.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The Telegram user id.
+    pub id: i64,
+    /// The only name Telegram insists on.
+    pub first_name: String,
+    /// Without the `@`.
+    pub username: Option<String>,
+    /// The language of the person's app, such as `en` or `pt-br`.
+    pub language_code: Option<String>,
+}
+
+/// Why a body is no update. Quotes nothing of it.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum UpdateError {
+    /// Not a JSON object.
+    #[error("the update is not a JSON object (line {line}, column {column})")]
+    NotAnObject {
+        /// Where reading stopped.
+        line: usize,
+        /// Where in that line.
+        column: usize,
+    },
+    /// The number that tells one update from another is missing or no whole number.
+    #[error("the update has no update_id")]
+    NoUpdateId,
+}
+
+/// Reads one update from the body of a webhook request.
+pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
+    let fields: BTreeMap<String, &RawValue> =
+        serde_json::from_slice(body).map_err(|e| UpdateError::NotAnObject { line: e.line(), column: e.column() })?;
+    let update_id = fields.get("update_id").and_then(|raw| raw.get().parse().ok()).ok_or(UpdateError::NoUpdateId)?;
+    let content = fields.iter().find(|(name, _)| *name != "update_id");
+    let Some((name, content)) = content else {
+        return Ok(IncomingUpdate { update_id, chat_id: None, kind: Kind::Other { name: None } });
+    };
+    let kind = match name.as_str() {
+        "message" => private_text(content),
+        _ => None,
+    };
+    Ok(IncomingUpdate {
+        update_id,
+        chat_id: chat_id(content),
+        kind: kind.unwrap_or_else(|| Kind::Other { name: Some(name.clone()) }),
+    })
+}
+
+/// Where the kinds of update keep the chat, most telling first.
+fn chat_id(content: &RawValue) -> Option<i64> {
+    const PLACES: [&str; 7] =
+        ["/chat/id", "/message/chat/id", "/from/id", "/user/id", "/voter_chat/id", "/user_chat_id", "/actor_chat/id"];
+    let content: Value = serde_json::from_str(content.get()).ok()?;
+    PLACES.iter().find_map(|place| content.pointer(place)?.as_i64())
+}
+
+/// `None` for a message of any other sort.
+fn private_text(content: &RawValue) -> Option<Kind> {
+    #[derive(Deserialize)]
+    struct Message {
+        message_id: i32,
+        chat: Chat,
+        from: User,
+        text: String,
+    }
+    #[derive(Deserialize)]
+    struct Chat {
+        r#type: String,
+    }
+    #[derive(Deserialize)]
+    struct User {
+        id: i64,
+        first_name: String,
+        username: Option<String>,
+        language_code: Option<String>,
+    }
+
+    let message: Message = serde_json::from_str(content.get()).ok()?;
+    (message.chat.r#type == "private").then(|| Kind::PrivateText {
+        from: Sender {
+            id: message.from.id,
+            first_name: storable(message.from.first_name),
+            username: message.from.username.map(storable),
+            language_code: message.from.language_code.map(storable),
+        },
+        text: storable(message.text),
+        message_id: message.message_id,
+    })
+}
+
+fn storable(mut text: String) -> String {
+    text.retain(|c| c != '\0');
+    text
+}
+
+/// Without the chat: its number is a person's.
+impl fmt::Debug for IncomingUpdate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingUpdate")
+            .field("update_id", &self.update_id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Without the text.
+impl fmt::Debug for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PrivateText { .. } => f.debug_struct("PrivateText").finish_non_exhaustive(),
+            Self::Other { name } => f.debug_struct("Other").field("name", name).finish(),
+        }
+    }
+}
+
+/// Without anything about the person.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

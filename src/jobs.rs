@@ -1,0 +1,193 @@
+//! Jobs: one effect on the world each, durable, tried until it is done or dead.
+
+pub mod admin;
+mod perform;
+pub mod worker;
+
+use std::time::Duration;
+
+use aggregates::CodeText;
+use projections::Event;
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::integrations::telegram::OutgoingMessage;
+
+/// What is to be done.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
+pub enum Job {
+    /// Work an update the coupon bot received; the text is as Telegram sent it.
+    CouponBotUpdate {
+        /// The chat it belongs to, when it does.
+        chat_id: Option<i64>,
+        /// Telegram's number of the update.
+        update_id: i64,
+        /// The update, as JSON text.
+        body: String,
+    },
+    /// Send a message.
+    TelegramMessage(OutgoingMessage),
+    /// Tell a person that their redemption counts.
+    ConfirmRedemption {
+        /// Of this campaign.
+        campaign: String,
+        /// The redemption's number.
+        number: u32,
+        /// Where to write to.
+        chat_id: i64,
+        /// In which language.
+        language: Option<String>,
+    },
+    /// Give a code back.
+    ReleaseCode {
+        /// The holder.
+        campaign: String,
+        /// What it holds.
+        code: CodeText,
+    },
+}
+
+impl Job {
+    /// Jobs of one lane are worked one at a time, by turn.
+    fn lane(&self) -> Option<String> {
+        match self {
+            Self::CouponBotUpdate { chat_id: Some(chat_id), .. } => Some(format!("coupon-bot-in:{chat_id}")),
+            Self::TelegramMessage(OutgoingMessage { chat_id, .. }) | Self::ConfirmRedemption { chat_id, .. } => {
+                Some(format!("coupon-bot-out:{chat_id}"))
+            }
+            Self::CouponBotUpdate { chat_id: None, .. } | Self::ReleaseCode { .. } => None,
+        }
+    }
+
+    /// The place in its lane; jobs with the same one go in the order they came.
+    const fn turn(&self) -> i64 {
+        match self {
+            Self::CouponBotUpdate { update_id, .. } => *update_id,
+            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } | Self::ReleaseCode { .. } => 0,
+        }
+    }
+
+    /// Tries before a person has to look at it. With the waits of [`worker`],
+    /// ten tries last about two hours and twenty about three days.
+    const fn max_attempts(&self) -> i32 {
+        match self {
+            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } => 10,
+            Self::CouponBotUpdate { .. } | Self::ReleaseCode { .. } => 20,
+        }
+    }
+}
+
+/// A job about to be enqueued.
+#[derive(Clone)]
+pub struct NewJob {
+    /// What is to be done.
+    pub job: Job,
+    /// Shared by all that follows from one first cause.
+    pub correlation: Uuid,
+    /// The direct cause.
+    pub causation: String,
+}
+
+impl NewJob {
+    /// The effect of an event.
+    #[must_use]
+    pub fn because_of(event: &Event, job: Job) -> Self {
+        Self { job, correlation: event.correlation, causation: format!("event:{}", event.position) }
+    }
+}
+
+/// Enqueues jobs in the caller's transaction. The caller wakes the workers
+/// ([`Topic::Jobs`](crate::wake::Topic::Jobs)) after its commit.
+///
+/// # Errors
+/// What the database says.
+pub async fn enqueue(connection: &mut PgConnection, jobs: &[NewJob]) -> Result<(), sqlx::Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let mut kinds = Vec::with_capacity(jobs.len());
+    let mut payloads = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let value = serde_json::to_value(&job.job).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        kinds.push(value["kind"].as_str().unwrap_or_default().to_owned());
+        payloads.push(value["payload"].to_string());
+    }
+    let lanes: Vec<Option<String>> = jobs.iter().map(|job| job.job.lane()).collect();
+    let turns: Vec<i64> = jobs.iter().map(|job| job.job.turn()).collect();
+    let attempts: Vec<i32> = jobs.iter().map(|job| job.job.max_attempts()).collect();
+    let correlations: Vec<Uuid> = jobs.iter().map(|job| job.correlation).collect();
+    let causations: Vec<String> = jobs.iter().map(|job| job.causation.clone()).collect();
+    sqlx::query!(
+        "insert into jobs (kind, payload, lane, turn, max_attempts, correlation_id, causation) \
+         select kind, payload::json, lane, turn, max_attempts, correlation, causation \
+           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::uuid[], $7::text[]) \
+                with ordinality as j (kind, payload, lane, turn, max_attempts, correlation, causation, n) order by n",
+        &kinds,
+        &payloads,
+        &lanes as &[Option<String>],
+        &turns,
+        &attempts,
+        &correlations,
+        &causations,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Why a job is not done.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// It may work later.
+    #[error("to be tried again: {reason}")]
+    Retry {
+        /// What happened; shown to admins, so free of secrets and personal data.
+        reason: String,
+        /// Not before this long.
+        after: Option<Duration>,
+    },
+    /// Not its turn yet: a rate limit, or an integration that is not configured
+    /// here. Does not count as a try.
+    #[error("put off: {reason}")]
+    Later {
+        /// Why.
+        reason: String,
+        /// For how long.
+        after: Duration,
+    },
+    /// It will never work as it is: a person has to look.
+    #[error("failed: {reason}")]
+    Fail {
+        /// What happened; shown to admins, so free of secrets and personal data.
+        reason: String,
+    },
+}
+
+impl JobError {
+    /// The error with all its causes, in one line.
+    #[must_use]
+    pub fn retry(error: &dyn std::error::Error) -> Self {
+        Self::Retry { reason: chain(error), after: None }
+    }
+
+    /// The error with all its causes, in one line.
+    #[must_use]
+    pub fn fail(error: &dyn std::error::Error) -> Self {
+        Self::Fail { reason: chain(error) }
+    }
+}
+
+/// An error and its sources, in one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

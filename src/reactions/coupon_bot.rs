@@ -1,0 +1,41 @@
+//! Who redeemed a code is told so.
+
+use aggregates::{Fact, campaign};
+use projections::Event;
+
+use super::Reaction;
+use crate::jobs::{Job, NewJob};
+
+pub(super) struct ConfirmRedemption;
+
+impl Reaction for ConfirmRedemption {
+    fn name(&self) -> &'static str {
+        "confirm-redemption"
+    }
+
+    fn react(&self, event: &Event) -> Vec<NewJob> {
+        match &event.fact {
+            Fact::Campaign(campaign::Event::Redeemed { number, telegram, .. }) => {
+                let user = telegram.reveal();
+                vec![NewJob::because_of(
+                    event,
+                    Job::ConfirmRedemption {
+                        campaign: event.stream.clone(),
+                        number: *number,
+                        chat_id: user.id,
+                        language: user.language.clone(),
+                    },
+                )]
+            }
+            Fact::Campaign(
+                campaign::Event::Drafted { .. }
+                | campaign::Event::TermsChanged { .. }
+                | campaign::Event::Activated { .. }
+                | campaign::Event::Paused { .. }
+                | campaign::Event::Resumed { .. }
+                | campaign::Event::Ended { .. },
+            )
+            | Fact::Code(_) => vec![],
+        }
+    }
+}

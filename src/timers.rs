@@ -1,0 +1,91 @@
+//! Timers: what is to be done at times, by one process each time.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{app::App, lease};
+
+/// Something to be done again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timer {
+    /// Forgets what nobody will ask for any more.
+    Housekeeping,
+}
+
+impl Timer {
+    const ALL: [Self; 1] = [Self::Housekeeping];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Housekeeping => "housekeeping",
+        }
+    }
+
+    /// Between the end of one run and the next.
+    const fn rest(self) -> Duration {
+        match self {
+            Self::Housekeeping => Duration::from_secs(3600),
+        }
+    }
+
+    async fn run(self, app: &App) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Housekeeping => housekeeping(&app.pool).await,
+        }
+    }
+}
+
+/// How often a process looks whether a timer is due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Makes the timers known to the database.
+///
+/// # Errors
+/// What the database says.
+pub async fn register(pool: &PgPool) -> Result<(), sqlx::Error> {
+    for timer in Timer::ALL {
+        lease::register(pool, timer.name()).await?;
+    }
+    Ok(())
+}
+
+/// Runs due timers until told to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let holder = app.clock.new_id();
+    while !stop.is_cancelled() {
+        for timer in Timer::ALL {
+            if let Err(error) = turn(&app, timer, holder).await {
+                tracing::warn!(timer = timer.name(), error = &error as &dyn std::error::Error, "a timer failed");
+            }
+        }
+        app.metrics.beat("timers", app.clock.now());
+        tokio::select! { () = tokio::time::sleep(LOOK) => {} () = stop.cancelled() => {} }
+    }
+}
+
+async fn turn(app: &App, timer: Timer, holder: Uuid) -> Result<(), sqlx::Error> {
+    if !lease::take(&app.pool, timer.name(), holder).await? {
+        return Ok(());
+    }
+    let done = timer.run(app).await;
+    let error = done.as_ref().err().map(ToString::to_string);
+    lease::give_back(&app.pool, timer.name(), holder, timer.rest(), error.as_deref()).await?;
+    done
+}
+
+/// Idempotency keys of the API are kept for 30 days; those of Telegram and
+/// other sources, and the inbox, for ever.
+async fn housekeeping(pool: &PgPool) -> Result<(), sqlx::Error> {
+    for statement in [
+        "delete from receipts where source like 'http:%' and recorded_at < now() - interval '30 days'",
+        "delete from rate_slots where next_at < now() - interval '1 minute'",
+        "delete from login_failures where failed_at < now() - interval '1 day'",
+        "delete from retired_writers where retired_at < now() - interval '7 days'",
+    ] {
+        sqlx::query(statement).execute(pool).await?;
+    }
+    Ok(())
+}

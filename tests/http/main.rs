@@ -1,0 +1,17 @@
+//! The HTTP API, over a real socket and a real database.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
+
+mod access;
+mod campaigns;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/database.rs"]
+mod database;
+mod document;
+mod events;
+mod input;
+mod lists;
+mod operations;
+mod traces;
+mod webhook;
+mod world;

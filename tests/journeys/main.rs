@@ -1,0 +1,13 @@
+//! Journeys through the public doors: HTTP, Telegram updates and the command
+//! line, over real processes, a real PostgreSQL and Telegram's twin.
+#![allow(clippy::unwrap_used, reason = "a step that fails ends the journey")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;
+mod first_campaign;
+mod lifecycle;
+mod race;
+mod rebuild;
+mod webhook;

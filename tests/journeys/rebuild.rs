@@ -1,0 +1,83 @@
+use std::process::Command;
+
+use serde_json::json;
+
+use crate::support::World;
+
+/// Every row of every read model, as text.
+async fn rows(world: &World) -> Vec<(String, Vec<String>)> {
+    let mut all = vec![];
+    for projection in projections::all() {
+        for table in projection.tables() {
+            let rows: Vec<String> =
+                sqlx::query_scalar(&format!("select t::text from read_models.{table} t order by 1"))
+                    .fetch_all(&world.pool)
+                    .await
+                    .unwrap();
+            all.push(((*table).to_owned(), rows));
+        }
+    }
+    all
+}
+
+/// All read models dropped and rebuilt equal the live ones, row by row, while
+/// the service goes on; and nobody is written to again.
+#[tokio::test(flavor = "multi_thread")]
+async fn rebuilt_read_models_equal_the_live_ones() {
+    let world = World::new().await;
+    let process = world.process().await;
+    world.balancer.to(&[&process.url]);
+    for n in 0..4 {
+        let id =
+            process.campaign(json!({"name": format!("No. {n}"), "code": format!("CODE-{n}"), "total_limit": 20})).await;
+        for user in 1..=10 {
+            world.telegram.say(user, &format!("CODE-{n}")).await;
+        }
+        world.settled().await;
+        if n % 2 == 0 {
+            assert!(process.post(&format!("/api/campaigns/{id}/pause"), &json!(null)).await.status().is_success());
+        }
+    }
+    world.settled().await;
+    let live = rows(&world).await;
+    assert!(live.iter().all(|(_, rows)| !rows.is_empty()), "{live:?}");
+    let indexes = || {
+        sqlx::query_scalar::<_, String>("select indexdef from pg_indexes where schemaname = 'read_models' order by 1")
+    };
+    let live_indexes = indexes().fetch_all(&world.pool).await.unwrap();
+    let sent: i64 = sqlx::query_scalar("select count(*) from sandbox.telegram_message where from_bot")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+
+    // What is wrong in the live tables, and what is missing, must be right afterwards.
+    sqlx::query("update campaigns set redeemed = 0, name = 'wrong'").execute(&world.pool).await.unwrap();
+    sqlx::query("delete from redemptions").execute(&world.pool).await.unwrap();
+    let rebuilt = Command::new(env!("CARGO_BIN_EXE_promostack"))
+        .args(["rebuild", "all"])
+        .env("DATABASE_URL", &world.database.url)
+        .output()
+        .unwrap();
+    assert!(rebuilt.status.success(), "{}", String::from_utf8_lossy(&rebuilt.stderr));
+    assert_eq!(rows(&world).await, live);
+    assert_eq!(indexes().fetch_all(&world.pool).await.unwrap(), live_indexes);
+
+    // The live feeds go on from there.
+    world.telegram.say(99, "CODE-1").await;
+    world.settled().await;
+    let after: i64 = sqlx::query_scalar("select count(*) from redemptions").fetch_one(&world.pool).await.unwrap();
+    assert_eq!(after, 41);
+    let sent_since: i64 = sqlx::query_scalar("select count(*) from sandbox.telegram_message where from_bot")
+        .fetch_one(&world.pool)
+        .await
+        .unwrap();
+    assert_eq!(sent_since, sent + 1, "a rebuild has no effects");
+
+    let unknown = Command::new(env!("CARGO_BIN_EXE_promostack"))
+        .args(["rebuild", "nothing"])
+        .env("DATABASE_URL", &world.database.url)
+        .output()
+        .unwrap();
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there are: campaigns, redemptions, all"));
+}
