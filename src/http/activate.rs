@@ -12,10 +12,7 @@ use aggregates::{
 };
 use uuid::Uuid;
 
-use super::{
-    campaigns::wants,
-    problem::{Answer, Kind},
-};
+use super::problem::{Answer, Kind};
 use crate::{
     app::App,
     executor::{Done, SendError, Wish},
@@ -78,7 +75,7 @@ async fn claim(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Answer<()
 
 /// Lets go of a code that the campaign does not want any more.
 async fn give_back(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Answer<()> {
-    if app.campaigns.look(&id.to_string(), |campaign, _, _| wants(campaign, code)).await? {
+    if app.campaigns.look(&id.to_string(), |campaign, _, _| campaign.wants(code)).await? {
         return Ok(());
     }
     release(app, id, code, cause).await

@@ -1,9 +1,6 @@
 //! Campaigns: write, open, stop, change and see them.
 
-use aggregates::{
-    Campaign as Aggregate, CodeText,
-    campaign::{Command, Status, Terms},
-};
+use aggregates::campaign::{Command, Status};
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -294,14 +291,5 @@ impl Campaigns {
         let once = once(caller, key, &[name, &id])?;
         let wish = Wish { command: command(self.0.clock.now()), cause: caller.cause(), once, expected: None };
         changed(&self.0.campaigns.send(&id, wish).await?)
-    }
-}
-
-/// Whether a campaign in this state needs this code to itself.
-pub(super) fn wants(campaign: &Aggregate, code: &CodeText) -> bool {
-    match campaign {
-        Aggregate::Draft(Terms { code: wanted, .. }) => wanted == code,
-        Aggregate::Active(running) | Aggregate::Paused(running) => running.terms.code == *code,
-        Aggregate::Missing | Aggregate::Ended(_) => false,
     }
 }

@@ -66,6 +66,10 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
 }
 
 async fn release(app: &App, claimed: &Claimed, campaign: &str, code: &CodeText) -> Result<Vec<Job>, JobError> {
+    // It may want the code again by now: an active campaign must never lose it.
+    if app.campaigns.look(campaign, |campaign, _, _| campaign.wants(code)).await.map_err(|e| JobError::retry(&e))? {
+        return Ok(vec![]);
+    }
     let campaign = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
     let wish = Wish {
         command: code::Command::Release { campaign, at: app.clock.now() },

@@ -250,3 +250,28 @@ async fn a_read_model_that_is_behind_says_so() {
     assert_eq!(world.get("/api/campaigns").await.json["items"], json!([]));
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_release_that_comes_late_takes_no_code_away() {
+    // Nothing works the jobs yet.
+    let world = World::with(Database::fresh().await, &variables(), Role::Web).await;
+    let path = world.draft("GOLD10").await.header("location").to_owned();
+    for code in ["OTHER", "GOLD10"] {
+        assert_eq!(patch(&world, &path, "*", json!({ "code": code })).await.status, 200);
+    }
+    assert_eq!(world.admin("POST", &format!("{path}/activate")).await.answer().await.status, 200);
+    let database = world.halt().await;
+    let world = World::with(database, &variables(), Role::All).await;
+    // Two changes of code, two releases.
+    let worked = "select position >= 5 from checkpoints where feed = 'release-code' and not exists (select from jobs)";
+    for _ in 0..400 {
+        if sqlx::query_scalar(worked).fetch_optional(&world.app.pool).await.unwrap() == Some(true) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    let second = world.draft("GOLD10").await.header("location").to_owned();
+    let refused = world.admin("POST", &format!("{second}/activate")).await.answer().await;
+    refused.expect(409, "code-in-use");
+    world.end().await;
+}

@@ -27,7 +27,7 @@ pub(crate) fn variables() -> Vec<(&'static str, String)> {
         ("ENTRYLAB_API_KEY", ENTRYLAB.to_owned()),
         ("TELEGRAM_BOT_TOKEN", BOT_TOKEN.to_owned()),
         ("TELEGRAM_API_URL", "http://127.0.0.1:9/".to_owned()),
-        ("SHUTDOWN_SECONDS", "2".to_owned()),
+        ("SHUTDOWN_SECONDS", "60".to_owned()),
     ]
 }
 
@@ -72,7 +72,7 @@ impl World {
     /// Stops everything but the database.
     pub(crate) async fn halt(mut self) -> Database {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(10), self.server).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), self.server).await.unwrap().unwrap().unwrap();
         self.running.stop().await;
         self.app.pool.close().await;
         self.database.take().unwrap()
