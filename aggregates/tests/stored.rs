@@ -1,9 +1,10 @@
 //! Every event version ever stored is read, for ever.
+#![allow(clippy::unwrap_used, reason = "what cannot be read ends the test")]
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use aggregates::{Campaign, Code, Decide, Fact};
-use cqrs_es::{Aggregate, DomainEvent};
+use cqrs_es::DomainEvent;
 
 /// The events this program writes, as serde names them when it meets another.
 fn written<A: Decide>() -> Vec<String> {

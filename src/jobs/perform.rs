@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use aggregates::{CodeText, code};
+use aggregates::CodeText;
 
 use super::{Job, JobError, worker::Claimed};
 use crate::{
     app::App,
     bots::{coupon, texts},
-    executor::{SendError, Wish},
+    codes,
     integrations::telegram::{OutgoingMessage, TelegramError},
     log::Cause,
     rate::{self, Slot},
@@ -66,24 +66,12 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
 }
 
 async fn release(app: &App, claimed: &Claimed, campaign: &str, code: &CodeText) -> Result<Vec<Job>, JobError> {
-    // It may want the code again by now: an active campaign must never lose it.
-    if app.campaigns.look(campaign, |campaign, _, _| campaign.wants(code)).await.map_err(|e| JobError::retry(&e))? {
-        return Ok(vec![]);
-    }
     let campaign = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
-    let wish = Wish {
-        command: code::Command::Release { campaign, at: app.clock.now() },
-        cause: Cause {
-            actor: "system".into(),
-            correlation: claimed.correlation,
-            causation: format!("job:{}", claimed.id).into(),
-        },
-        once: None,
-        expected: None,
+    let cause = Cause {
+        actor: "system".into(),
+        correlation: claimed.correlation,
+        causation: format!("job:{}", claimed.id).into(),
     };
-    match app.codes.send(code.as_str(), wish).await {
-        Ok(_) => Ok(vec![]),
-        Err(SendError::Refused(refusal)) => Err(JobError::Fail { reason: refusal.to_string() }),
-        Err(error) => Err(JobError::retry(&error)),
-    }
+    codes::release_unwanted(app, campaign, code, &cause).await.map_err(|error| JobError::retry(&error))?;
+    Ok(vec![])
 }
