@@ -130,27 +130,27 @@ begin
     last_time := greatest(last_time, clock_timestamp());
 
     begin
-        -- By stream, commands follow each other without a gap, from where it is.
-        -- The unique key sees to it that they do not overlap; it sees nothing of
-        -- decisions without events (refusals), which stand only on the newest state.
-        if exists (
-            select from (select type, stream, min(next) as start, max(next + count) - min(next) as length, sum(count) as count
-                           from unnest(c_type, c_stream, c_next, c_count) as c (type, stream, next, count)
-                          group by type, stream) s
-             where length <> count
-                -- (`offset 0`: look it up stream by stream, never in a table made of all events.)
-                or start > 1 and not exists (select from events e where e.aggregate_type = s.type
-                                                and e.aggregate_id = s.stream and e.sequence = s.start - 1 offset 0)
-                or count = 0 and exists (select from events e where e.aggregate_type = s.type
-                                            and e.aggregate_id = s.stream and e.sequence = s.start offset 0)
-        ) then
-            raise unique_violation;
-        end if;
         insert into events (position, id, recorded_at, aggregate_type, aggregate_id, sequence, event_type,
                             event_version, payload, actor, correlation_id, causation)
         select base + n, id, last_time, type, stream, sequence, name, version, payload::json, actor, correlation, causation
           from unnest(e_type, e_stream, e_sequence, e_id, e_name, e_version, e_payload, e_actor, e_correlation, e_causation)
                with ordinality as e (type, stream, sequence, id, name, version, payload, actor, correlation, causation, n);
+        -- The unique key saw to it that no event is where another one was. It does
+        -- not see a gap, nor whether a decision without events (a refusal) was made
+        -- on the newest state: a command's stream must have come to `next` - 1, and
+        -- no further, before the position where its first event is or would be.
+        -- (`offset 0`: look it up stream by stream, never in a table made of all events.)
+        if exists (
+            select from unnest(c_type, c_stream, c_next, c_first, c_count) as c (type, stream, next, first, count)
+             where next > 1 and not exists (
+                       select from events e where e.aggregate_type = c.type and e.aggregate_id = c.stream
+                                              and e.sequence = c.next - 1 and e.position < base + c.first offset 0)
+                or count = 0 and exists (
+                       select from events e where e.aggregate_type = c.type and e.aggregate_id = c.stream
+                                              and e.sequence = c.next and e.position < base + c.first offset 0)
+        ) then
+            raise unique_violation;
+        end if;
         if cardinality(array_remove(c_key, null)) > 0 then
             insert into receipts
             select source, key, fingerprint, type, stream, case when count > 0 then base + first end, count,

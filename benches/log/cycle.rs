@@ -19,12 +19,12 @@ pub(crate) struct Round {
 
 impl Round {
     pub(crate) const fn new(in_flight: usize) -> Self {
-        Self { in_flight, warm_up: Duration::from_millis(400), measured: Duration::from_millis(1_500) }
+        Self { in_flight, warm_up: Duration::from_millis(300), measured: Duration::from_millis(1_200) }
     }
 
     /// One that does not make a short log long.
     pub(crate) const fn short(in_flight: usize) -> Self {
-        Self { in_flight, warm_up: Duration::from_millis(200), measured: Duration::from_millis(800) }
+        Self { in_flight, warm_up: Duration::from_millis(200), measured: Duration::from_millis(500) }
     }
 }
 

@@ -74,6 +74,7 @@ async fn a_refusal_stands_only_on_the_newest_state() {
         ('W', append("a", 2, 1)),
     ])
     .await;
+    expect(vec![('W', append("a", 1, 1)), ('C', append("a", 1, 0)), ('W', append("b", 1, 0))]).await;
     expect(vec![('W', append("old", 3, 0)), ('W', keyed("k", append("old", 3, 0))), ('W', append("old", 3, 1))]).await;
 }
 
@@ -114,4 +115,6 @@ async fn a_stream_has_no_gaps_whatever_is_asked() {
     ])
     .await;
     expect(vec![('C', append("old", 5, 0)), ('W', append("b", 1, 1))]).await;
+    // Not even one that is filled within the batch: position and sequence run the same way.
+    expect(vec![('C', append("a", 2, 1)), ('C', append("a", 1, 1)), ('W', append("b", 1, 1))]).await;
 }
