@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     str::FromStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -34,7 +34,12 @@ use crate::{
 };
 
 /// The migrations, in the binary.
-pub static MIGRATIONS: Migrator = sqlx::migrate!();
+pub static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!();
+    // A newer program may have migrated the database and be followed by this one again.
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// How long a start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -138,7 +143,14 @@ impl App {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(AppError::Address)?
             .application_name("promostack")
-            .options([("search_path", "public,read_models")]);
+            // What acknowledged means must not depend on how the server was set up: a commit is
+            // durable, and `append_events` sees what was committed while it waited for its lock.
+            .options([
+                ("search_path", "public,read_models"),
+                ("synchronous_commit", "on"),
+                // (A space in a value is escaped.)
+                ("default_transaction_isolation", r"read\ committed"),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(Duration::from_secs(10))
@@ -199,7 +211,9 @@ impl App {
                 };
                 working.spawn(feed.run(stop.clone()));
             }
-            working.spawn(Worker::new(self.clone()).run(stop.clone(), self.config.shutdown));
+            for worker in Worker::all(self) {
+                working.spawn(worker.run(stop.clone(), self.config.shutdown));
+            }
             working.spawn(timers::run(self.clone(), stop.clone()));
         }
         Ok(Running { stop, working, background })
@@ -248,6 +262,15 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns when a loop has ended that should not have: it panicked.
+    pub async fn broken(&mut self) {
+        tokio::select! {
+            Some(_) = self.working.join_next() => {}
+            Some(_) = self.background.join_next() => {}
+            else => std::future::pending().await,
+        }
+    }
+
     /// Stops: feeds finish their batch, jobs are finished or given back.
     pub async fn stop(mut self) {
         self.stop.cancel();

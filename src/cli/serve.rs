@@ -70,19 +70,31 @@ impl Serve {
             Some(listener) => Some(start_twin(&app, listener, &stop, &mut side)?),
             None => None,
         };
-        let running = app.start(self.role).await?;
-        if let Some(listener) = listener {
+        let mut running = app.start(self.role).await?;
+        let web = if let Some(listener) = listener {
             let address = listener.local_addr()?;
             side.spawn(register_webhook(app.clone(), address, stop.clone()));
             println!("{}", banner(&app, address, &login, place, sandbox.is_some()));
-            http::serve(app.clone(), listener, sandbox, stop.clone()).await?;
+            Some(tokio::spawn(http::serve(app.clone(), listener, sandbox, stop.clone())))
         } else {
             println!("PromoStack is working (feeds, jobs, timers). PostgreSQL: {place}.");
-            stop.cancelled().await;
+            None
+        };
+        // A process with a dead loop would go on looking well: it ends, and whoever runs it starts another.
+        let broken = tokio::select! {
+            () = stop.cancelled() => false,
+            () = running.broken() => true,
+        };
+        // No new requests and no new jobs from here on; what is under way is finished side by side.
+        stop.cancel();
+        running.stop.cancel();
+        if let Some(web) = web {
+            web.await??;
         }
         running.stop().await;
         side.shutdown().await;
         app.pool.close().await;
+        anyhow::ensure!(!broken, "a loop of this process broke; the log says why");
         Ok(ExitCode::SUCCESS)
     }
 }

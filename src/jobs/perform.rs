@@ -17,15 +17,15 @@ use crate::{
 /// Performs a job and answers the jobs that follow from it.
 pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<Vec<Job>, JobError> {
     match job {
-        Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, body).await,
+        Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, claimed.created_at, body).await,
         Job::TelegramMessage(message) => send(app, message).await,
         Job::ConfirmRedemption { campaign, number, chat_id, language } => {
             let id = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
             let found = projections::campaigns::find(&app.pool, id).await.map_err(|e| JobError::retry(&e))?;
             let Some(campaign) = found else {
-                return Err(JobError::Later {
+                return Err(JobError::Retry {
                     reason: "the campaign is not in the read model yet".to_owned(),
-                    after: Duration::from_millis(200),
+                    after: None,
                 });
             };
             let texts = texts::in_language(language.as_deref());
