@@ -29,7 +29,7 @@ struct Plan {
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
-    (any::<u64>(), 2..=3_usize, 12..=40_usize, 15..=30_usize, 2..=12_usize, 20..=60_usize).prop_map(
+    (any::<u64>(), 2..=3_usize, 16..=40_usize, 20..=30_usize, 2..=12_usize, 20..=60_usize).prop_map(
         |(seed, processes, tasks, rounds, streams, keys)| Plan { seed, processes, tasks, rounds, streams, keys },
     )
 }
@@ -76,9 +76,9 @@ async fn race(plan: Plan) {
     verify(&mut database.connect().await, &told).await;
     let tally = Tally::of(&told);
     println!("{tally:?}");
-    let least = plan.tasks * plan.rounds / 200 + 1;
     let Tally { written, conflict, repeated, failed } = tally;
-    assert!(written.min(conflict).min(repeated).min(failed) >= least, "too tame to prove anything: {tally:?}");
+    let tame = written < 50 || conflict < 50 || repeated == 0 || failed == 0;
+    assert!(!tame, "this proves nothing: {tally:?}");
     for Told { append, outcome } in &told {
         let bad = append.events.iter().any(|event| event.payload.contains('\0'));
         match outcome {
@@ -135,7 +135,7 @@ impl Appender {
         };
         let events = self.rng.gen_range(0..=3);
         let mut append = append(&format!("stream/{stream}"), next, events);
-        if events > 0 && self.rng.gen_bool(0.03) {
+        if events > 0 && self.rng.gen_bool(0.1) {
             let place = self.rng.gen_range(0..events);
             append.events[place] = event("{\"nul\":\"\0\"}");
         }

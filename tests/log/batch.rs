@@ -1,9 +1,15 @@
 //! One bad command in a batch is its own bad luck.
 
-use promostack::log::{Append, LogError, Once, Outcome};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use promostack::log::{Append, LogError, Once, Outcome, Ticket};
+use tokio::sync::oneshot;
 
 use crate::{
-    history::{Told, verify},
+    history::{Tally, Told, verify},
     process::{Database, Process, append, event},
 };
 
@@ -102,6 +108,66 @@ async fn what_cannot_be_stored_fails_alone() {
     many[400] = ('U', unstorable("stream-400", 1));
     many.push(('W', append("stream-399", 2, 2)));
     expect(many).await;
+    // The third was decided on the first, and not on the second, which another process could have written by then.
+    expect(vec![
+        ('U', unstorable("a", 1)),
+        ('C', append("a", 1, 1)),
+        ('C', append("a", 2, 1)),
+        ('W', append("b", 1, 1)),
+    ])
+    .await;
+}
+
+/// Whether the first append failed, which all others were decided on.
+struct Ground {
+    sound: Arc<AtomicBool>,
+    answer: oneshot::Sender<Outcome>,
+}
+
+impl Ticket for Ground {
+    fn stands(&self) -> bool {
+        self.sound.load(Ordering::SeqCst)
+    }
+
+    fn settle(self: Box<Self>, outcome: Outcome) {
+        self.sound.fetch_and(matches!(outcome, Outcome::Written { .. }), Ordering::SeqCst);
+        self.answer.send(outcome).expect("it is waited for");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_tried_on_ground_that_was_lost_in_an_earlier_batch() {
+    let database = Database::create().await;
+    let (process, task) = Process::stopped(&database).await;
+    let sound = Arc::new(AtomicBool::new(true));
+    // Enough for several batches. The first one is in conflict; the database knows nothing of what the rest was
+    // decided on, for every one is for a stream of its own.
+    let appends: Vec<_> = (0..8_000).map(|n| append(&format!("stream-{n}"), if n == 0 { 2 } else { 1 }, 1)).collect();
+    let answers: Vec<_> = appends
+        .iter()
+        .map(|append| {
+            let (answer, outcome) = oneshot::channel();
+            let ticket = Ground { sound: sound.clone(), answer };
+            process.log.submit(append.clone(), Box::new(ticket)).expect("there is room for them");
+            outcome
+        })
+        .collect();
+    let appender = tokio::spawn(task.run());
+    let mut told = vec![];
+    for (append, answer) in appends.into_iter().zip(answers) {
+        told.push(Told { append, outcome: answer.await.expect("it is answered") });
+    }
+    appender.abort();
+
+    let mut connection = database.connect().await;
+    verify(&mut connection, &told).await;
+    let tally = Tally::of(&told);
+    assert!(tally.written > 0 && tally.conflict > tally.written, "one of several batches: {tally:?}");
+    let batches: i64 = sqlx::query_scalar("select count(distinct recorded_at) from events")
+        .fetch_one(&mut connection)
+        .await
+        .expect("counts");
+    assert_eq!(batches, 1, "only those that were in one batch with the first were tried");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ pub(crate) struct Process {
     pub(crate) log: Log,
     pub(crate) pool: PgPool,
     loader: Loader,
-    metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
     tasks: JoinSet<()>,
 }
 

@@ -119,7 +119,7 @@ async fn pages_of_a_selection_are_the_selection() {
         selection.newest_first = true;
         assert!(pages(log, &selection, limit).await == expected, "{selection:?} by {limit}");
     }
-    assert!(found > 12, "hardly any selection matched anything: {found}");
+    assert!(found >= 8, "hardly any selection matched anything: {found}");
 }
 
 #[tokio::test]
