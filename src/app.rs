@@ -12,7 +12,7 @@ use std::{
 
 use aggregates::{Campaign, Code, PersonId};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -225,22 +225,30 @@ impl App {
     /// [`AppError`].
     pub async fn prepare(&self) -> Result<(), AppError> {
         let deadline = tokio::time::Instant::now() + DATABASE_PATIENCE;
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
-            let version: Result<(i32, String), _> =
-                sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
-                    .fetch_one(&self.pool)
-                    .await;
+            let version = self.server_version().await;
             match version {
                 Ok((number, text)) if number < 150_000 => return Err(AppError::TooOld(text)),
                 Ok(_) => break,
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(AppError::Connect(error)),
-                Err(_) => tokio::time::sleep(backoff.wait()).await,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the database");
+                    tokio::time::sleep(backoff.wait()).await;
+                }
             }
         }
         MIGRATIONS.run(&self.pool).await.map_err(AppError::Migrate)?;
         feed::register(&self.pool).await?;
         timers::register(&self.pool).await.map_err(AppError::Timers)
+    }
+
+    /// Asked on a connection of its own: the pool would hide why there is none.
+    async fn server_version(&self) -> Result<(i32, String), sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
+            .fetch_one(&mut connection)
+            .await
     }
 
     /// The pseudonym of a Telegram user.

@@ -57,13 +57,14 @@ impl Serve {
             None
         };
         let app = App::build(config, url, Clock::system())?;
-        let listener = match self.role.web() {
-            true => Some(listen(&app.config).await?),
-            false => None,
-        };
         let login = tokio::select! {
             prepared = async { app.prepare().await?; anyhow::Ok(access::prepare(&app).await?) } => prepared?,
             () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
+        // Not before it can answer.
+        let listener = match self.role.web() {
+            true => Some(listen(&app.config).await?),
+            false => None,
         };
         let mut side = JoinSet::new();
         let sandbox = match twin {

@@ -74,7 +74,7 @@ impl Worker {
         while !stop.is_cancelled() {
             wake.mark_unchanged();
             worker.app.metrics.beat(worker.name, worker.app.clock.now());
-            let claimed = match worker.claim(SLOTS - running.len()).await {
+            let claimed = match worker.claim(SLOTS.saturating_sub(running.len())).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim jobs");
@@ -122,14 +122,17 @@ impl Worker {
             return Ok(vec![]);
         }
         let rows = sqlx::query(
-            "update jobs set attempts = attempts + 1, locked_by = $1, locked_until = now() + $2 * interval '1 second' \
-              where id in (select j.id from unnest($4::text[]) k (kind) cross join lateral \
-                               (select id, run_at from jobs \
-                                 where jobs.kind = k.kind and dead_at is null and not blocked and run_at <= now() \
-                                   and (locked_until is null or locked_until < now()) and attempts < max_attempts \
-                                 order by run_at, id limit $3 for update skip locked) j \
-                            order by j.run_at, j.id limit $3) \
-             returning id, kind, payload::text as payload, lane, created_at, correlation_id, attempts, max_attempts",
+            // Materialized: a plan that asked for the due ones again and again would take more than wanted.
+            "with due as materialized ( \
+                 select j.id from unnest($4::text[]) k (kind) cross join lateral \
+                     (select id, run_at from jobs \
+                       where jobs.kind = k.kind and dead_at is null and not blocked and run_at <= now() \
+                         and (locked_until is null or locked_until < now()) and attempts < max_attempts \
+                       order by run_at, id limit $3 for update skip locked) j \
+                  order by j.run_at, j.id limit $3) \
+             update jobs set attempts = attempts + 1, locked_by = $1, locked_until = now() + $2 * interval '1 second' \
+               from due where jobs.id = due.id \
+             returning jobs.id, kind, payload::text as payload, lane, created_at, correlation_id, attempts, max_attempts",
         )
         .bind(self.id)
         .bind(self.lease())
