@@ -70,7 +70,8 @@ async fn pages_of_campaigns_stay_whole() {
 async fn redemptions_are_found_by_who_and_when() {
     let world = World::new().await;
     let path = world.draft("GOLD10").await.header("location").to_owned();
-    world.admin("POST", &format!("{path}/activate")).await.answer().await;
+    let active = world.admin("POST", &format!("{path}/activate")).await.answer().await;
+    caught_up(&world, &active).await;
     for number in 1..=5 {
         crate::webhook::say(&world, number, 7000 + number, "GOLD10").await;
     }
