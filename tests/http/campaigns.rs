@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     database::Database,
-    world::{Answer, Send, World, variables},
+    world::{Answer, Send, World, until, variables},
 };
 
 #[tokio::test]
@@ -286,12 +286,7 @@ async fn a_release_that_comes_late_takes_no_code_away() {
     let world = World::with(database, &variables(), Role::All).await;
     // Two changes of code, two releases.
     let worked = "select position >= 5 from checkpoints where feed = 'release-code' and not exists (select from jobs)";
-    for _ in 0..400 {
-        if sqlx::query_scalar(worked).fetch_optional(&world.app.pool).await.unwrap() == Some(true) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    until(async || sqlx::query_scalar(worked).fetch_optional(&world.app.pool).await.unwrap() == Some(true)).await;
     let second = world.draft("GOLD10").await.header("location").to_owned();
     let refused = world.admin("POST", &format!("{second}/activate")).await.answer().await;
     refused.expect(409, "code-in-use");

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Send, World};
+use crate::world::{Answer, Send, World, until};
 
 async fn pages(world: &World, path: &str, between: impl AsyncFn(usize)) -> Vec<Value> {
     let (mut items, mut cursor, mut page) = (vec![], String::new(), 0);
@@ -76,13 +76,11 @@ async fn redemptions_are_found_by_who_and_when() {
         crate::webhook::say(&world, number, 7000 + number, "GOLD10").await;
     }
     let mut found = vec![];
-    for _ in 0..200 {
+    until(async || {
         found = pages(&world, &format!("{path}/redemptions?limit=2&order=asc"), async |_| {}).await;
-        if found.len() == 5 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+        found.len() == 5
+    })
+    .await;
     let numbers: Vec<_> = found.iter().map(|item| item["number"].as_i64().unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     let one = &found[2];
