@@ -163,7 +163,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
             return;
         }
     };
-    let Ok(url) = base.join("/api/telegram-webhook") else { return };
+    let url = webhook_address(base);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(60));
     loop {
         let registered = async {
@@ -177,6 +177,15 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
         }
         tokio::select! { () = tokio::time::sleep(backoff.wait()) => {} () = stop.cancelled() => return }
     }
+}
+
+/// Where the webhook is, under an address that may have a path of its own.
+fn webhook_address(mut base: Url) -> Url {
+    let path = format!("{}/api/telegram-webhook", base.path().trim_end_matches('/'));
+    base.set_path(&path);
+    base.set_query(None);
+    base.set_fragment(None);
+    base
 }
 
 fn banner(app: &App, address: SocketAddr, login: &AdminLogin, place: &str, twin: bool) -> String {
@@ -206,5 +215,22 @@ fn login_in_words(login: &AdminLogin) -> String {
         AdminLogin::Generated(password) => format!("admin / {}", password.reveal()),
         AdminLogin::Existing => "as set before".to_owned(),
         AdminLogin::Nobody => "none yet: set ADMIN_PASSWORD, or run `promostack admin set-password <name>`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_webhook_is_under_the_public_address() {
+        for (base, address) in [
+            ("https://example.com", "https://example.com/api/telegram-webhook"),
+            ("https://example.com:8443/", "https://example.com:8443/api/telegram-webhook"),
+            ("https://example.com/promo", "https://example.com/promo/api/telegram-webhook"),
+            ("https://example.com/a/promo/?x=1#y", "https://example.com/a/promo/api/telegram-webhook"),
+        ] {
+            assert_eq!(webhook_address(base.parse().unwrap()).as_str(), address);
+        }
     }
 }

@@ -90,7 +90,7 @@ impl Follower {
                 }
                 return (field("id:"), field("event:"), serde_json::from_str(&field("data:")).unwrap());
             }
-            let chunk = tokio::time::timeout(Duration::from_secs(5), self.response.chunk()).await;
+            let chunk = tokio::time::timeout(Duration::from_secs(60), self.response.chunk()).await;
             self.text += std::str::from_utf8(&chunk.unwrap().unwrap().expect("the stream goes on")).unwrap();
         }
     }

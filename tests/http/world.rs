@@ -126,6 +126,19 @@ impl World {
     }
 }
 
+/// Waits until something holds. A machine may be slow, but not as slow as this.
+#[track_caller]
+pub(crate) fn until(mut holds: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    let asked = std::panic::Location::caller();
+    async move {
+        let began = std::time::Instant::now();
+        while !holds().await {
+            assert!(began.elapsed() < Duration::from_secs(120), "it never came to what {asked} waits for");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
