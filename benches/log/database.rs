@@ -32,15 +32,6 @@ impl Database {
         database
     }
 
-    /// Another one with the same content.
-    pub(crate) async fn copy(&self) -> Self {
-        let copy = Self { server: self.server.clone(), name: format!("bench_{}", Clock::system().new_id().simple()) };
-        let statement = format!("create database {} template {} strategy file_copy", copy.name, self.name);
-        execute(&mut PgConnection::connect_with(&self.server).await.expect("the server answers"), &statement).await;
-        copy.run("checkpoint").await;
-        copy
-    }
-
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.server.clone().database(&self.name)
     }
