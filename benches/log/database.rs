@@ -1,18 +1,50 @@
 //! A database for the run, dropped afterwards.
 
-use promostack::clock::Clock;
+use std::{path::PathBuf, sync::Mutex};
+
+use promostack::{
+    clock::Clock,
+    postgres::{Cluster, Settings},
+};
 use sqlx::{
     Connection, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-/// The server to measure on.
+/// The server to measure on: the one that DATABASE_URL names, or a private one
+/// of this run, durable as in production.
 #[allow(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
 fn server() -> PgConnectOptions {
-    std::env::var("DATABASE_URL")
-        .expect("DATABASE_URL names a PostgreSQL server on which databases may be created")
-        .parse()
-        .expect("DATABASE_URL is a PostgreSQL URL")
+    if let Ok(url) = std::env::var("DATABASE_URL") {
+        return url.parse().expect("DATABASE_URL is a PostgreSQL URL");
+    }
+    let mut private = PRIVATE.lock().expect("nobody panicked while starting it");
+    private.get_or_insert_with(Private::start).cluster.url().parse().expect("its address is a PostgreSQL URL")
+}
+
+static PRIVATE: Mutex<Option<Private>> = Mutex::new(None);
+
+/// Stops the private server, if there is one.
+pub(crate) fn stop() {
+    if let Some(private) = PRIVATE.lock().expect("nobody panicked while starting it").take() {
+        private.cluster.stop().expect("the private PostgreSQL stops");
+        std::fs::remove_dir_all(private.home).expect("its directory goes with it");
+    }
+}
+
+/// A private server, and where it lives.
+struct Private {
+    cluster: Cluster,
+    home: PathBuf,
+}
+
+impl Private {
+    #[allow(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
+    fn start() -> Self {
+        let home = std::env::temp_dir().join(format!("promostack-bench-{}", std::process::id()));
+        let settings = Settings { home: home.clone(), durable: true, bin: None, path: std::env::var_os("PATH") };
+        Self { cluster: Cluster::start(&settings).expect("a private PostgreSQL starts"), home }
+    }
 }
 
 /// A migrated database that is dropped with this value.

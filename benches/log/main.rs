@@ -78,6 +78,7 @@ async fn main() {
     commands(&mut report).await;
     replays(&mut report).await;
     long_log(&mut report).await;
+    database::stop();
     report.print();
 }
 
