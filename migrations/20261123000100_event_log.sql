@@ -62,6 +62,9 @@ create table receipts (
     primary key (source, key)
 );
 
+-- For forgetting those of the API after a while.
+create index on receipts (recorded_at) where source like 'http:%';
+
 -- Connections that were lost with an append in doubt. A writer listed here can
 -- append no more, so what it has not written by then it never will, and a look
 -- at the log settles the doubt.

@@ -18,6 +18,8 @@ create table jobs (
     -- Jobs of one lane are worked one at a time, in turn: the messages of a chat.
     lane            text,
     turn            bigint not null default 0,
+    -- Whether another job of its lane goes first.
+    blocked         boolean not null default false,
     correlation_id  uuid not null,
     causation       text not null,
     created_at      timestamptz not null default now(),
@@ -31,10 +33,49 @@ create table jobs (
     dead_at         timestamptz
 );
 
-create index on jobs (run_at, id) where dead_at is null;
+-- What can be claimed, however many wait behind it.
+create index on jobs (kind, run_at, id) where dead_at is null and not blocked;
+-- The order of a lane.
 create index on jobs (lane, turn, id) where dead_at is null and lane is not null;
+-- One at a time in a lane: at most one is not blocked.
+create unique index on jobs (lane) where dead_at is null and lane is not null and not blocked;
 create index on jobs (dead_at, id) where dead_at is not null;
 create index on jobs (locked_by) where locked_by is not null;
+
+-- Who changes which job of a lane goes first holds this until the commit, and
+-- takes it before the lock on any job.
+create function lock_lanes(lanes text[]) returns void language sql as $$
+    select pg_advisory_xact_lock('jobs'::regclass::oid::int, k)
+      from (select distinct hashtext(lane) k from unnest(lanes) lane where lane is not null order by 1) keys
+$$;
+
+-- Lets the next job of a lane go, if none does.
+create function open_lane(opened text) returns void language sql as $$
+    update jobs set blocked = false
+     where id = (select id from jobs where lane = opened and dead_at is null order by turn, id limit 1)
+       and not exists (select from jobs where lane = opened and dead_at is null and not blocked)
+$$;
+
+create function enqueue_jobs(
+    kinds text[], payloads text[], lanes text[], turns bigint[], tries int[], correlations uuid[], causations text[]
+) returns void language plpgsql as $$
+declare
+    j record;
+begin
+    perform lock_lanes(lanes);
+    for j in
+        select * from unnest(kinds, payloads, lanes, turns, tries, correlations, causations)
+                      with ordinality as j (kind, payload, lane, turn, tries, correlation, causation, n) order by n
+    loop
+        -- A message that overtook an earlier one on its way here waits for it, if it still can.
+        update jobs set blocked = true
+         where lane = j.lane and dead_at is null and not blocked and locked_by is null and turn > j.turn;
+        insert into jobs (kind, payload, lane, turn, blocked, max_attempts, correlation_id, causation)
+        values (j.kind, j.payload::json, j.lane, j.turn,
+                exists (select from jobs where lane = j.lane and dead_at is null and not blocked),
+                j.tries, j.correlation, j.causation);
+    end loop;
+end $$;
 
 -- Which messages of the world came in, for ever: the same one takes effect once.
 create table inbox (

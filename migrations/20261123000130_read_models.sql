@@ -37,3 +37,4 @@ create index on read_models.redemptions (campaign_id, position);
 create index on read_models.redemptions (person, position);
 create index on read_models.redemptions (telegram_id, position);
 create index on read_models.redemptions (position);
+create index on read_models.redemptions (redeemed_at);

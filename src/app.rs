@@ -4,7 +4,7 @@ use std::{
     ops::Deref,
     str::FromStr,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use aggregates::{Campaign, Code, PersonId};
 use sqlx::{
-    PgPool,
+    Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -34,7 +34,12 @@ use crate::{
 };
 
 /// The migrations, in the binary.
-pub static MIGRATIONS: Migrator = sqlx::migrate!();
+pub static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrations = sqlx::migrate!();
+    // A newer program may have migrated the database and be followed by this one again.
+    migrations.set_ignore_missing(true);
+    migrations
+});
 
 /// How long a start waits for the database.
 const DATABASE_PATIENCE: Duration = Duration::from_secs(30);
@@ -138,7 +143,14 @@ impl App {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(AppError::Address)?
             .application_name("promostack")
-            .options([("search_path", "public,read_models")]);
+            // What acknowledged means must not depend on how the server was set up: a commit is
+            // durable, and `append_events` sees what was committed while it waited for its lock.
+            .options([
+                ("search_path", "public,read_models"),
+                ("synchronous_commit", "on"),
+                // (A space in a value is escaped.)
+                ("default_transaction_isolation", r"read\ committed"),
+            ]);
         let pool = PgPoolOptions::new()
             .max_connections(24)
             .acquire_timeout(Duration::from_secs(10))
@@ -199,7 +211,9 @@ impl App {
                 };
                 working.spawn(feed.run(stop.clone()));
             }
-            working.spawn(Worker::new(self.clone()).run(stop.clone(), self.config.shutdown));
+            for worker in Worker::all(self) {
+                working.spawn(worker.run(stop.clone(), self.config.shutdown));
+            }
             working.spawn(timers::run(self.clone(), stop.clone()));
         }
         Ok(Running { stop, working, background })
@@ -211,22 +225,30 @@ impl App {
     /// [`AppError`].
     pub async fn prepare(&self) -> Result<(), AppError> {
         let deadline = tokio::time::Instant::now() + DATABASE_PATIENCE;
-        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
         loop {
-            let version: Result<(i32, String), _> =
-                sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
-                    .fetch_one(&self.pool)
-                    .await;
+            let version = self.server_version().await;
             match version {
                 Ok((number, text)) if number < 150_000 => return Err(AppError::TooOld(text)),
                 Ok(_) => break,
                 Err(error) if tokio::time::Instant::now() > deadline => return Err(AppError::Connect(error)),
-                Err(_) => tokio::time::sleep(backoff.wait()).await,
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "waiting for the database");
+                    tokio::time::sleep(backoff.wait()).await;
+                }
             }
         }
         MIGRATIONS.run(&self.pool).await.map_err(AppError::Migrate)?;
         feed::register(&self.pool).await?;
         timers::register(&self.pool).await.map_err(AppError::Timers)
+    }
+
+    /// Asked on a connection of its own: the pool would hide why there is none.
+    async fn server_version(&self) -> Result<(i32, String), sqlx::Error> {
+        let mut connection = PgConnection::connect_with(&self.options).await?;
+        sqlx::query_as("select current_setting('server_version_num')::int, current_setting('server_version')")
+            .fetch_one(&mut connection)
+            .await
     }
 
     /// The pseudonym of a Telegram user.
@@ -248,6 +270,15 @@ pub struct Running {
 }
 
 impl Running {
+    /// Returns when a loop has ended that should not have: it panicked.
+    pub async fn broken(&mut self) {
+        tokio::select! {
+            Some(_) = self.working.join_next() => {}
+            Some(_) = self.background.join_next() => {}
+            else => std::future::pending().await,
+        }
+    }
+
     /// Stops: feeds finish their batch, jobs are finished or given back.
     pub async fn stop(mut self) {
         self.stop.cancel();

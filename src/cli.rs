@@ -8,7 +8,13 @@ mod postgres;
 mod rebuild;
 mod serve;
 
-use std::{io::IsTerminal, process::ExitCode, sync::mpsc, thread, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -71,6 +77,14 @@ fn complain(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Prints to a reader that may have seen enough (`| head`).
+fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => written,
+    }
+}
+
 fn log_to_stderr(config: &Config) {
     // sqlx says at "info" every notice of the server; teloxide and hyper are chatty.
     let filter = EnvFilter::try_from_default_env()
@@ -91,6 +105,12 @@ fn run(verb: Verb, config: Config) -> anyhow::Result<ExitCode> {
     let (url, cluster) = match &config.database {
         Database::At(url) => (url.reveal().to_owned(), None),
         Database::Private { home } => {
+            let makes_one = matches!(verb, Verb::Serve(_) | Verb::Migrate | Verb::Postgres(_));
+            anyhow::ensure!(
+                makes_one || home.join("postgres").exists(),
+                "there is no database in {}; set PROMOSTACK_HOME or DATABASE_URL, or run `promostack serve` first",
+                home.display()
+            );
             let settings = Settings {
                 home: home.clone(),
                 durable: true,

@@ -78,7 +78,11 @@ impl Config {
             bind: parsed("BIND", text("BIND"), "an IP address")?.unwrap_or([127, 0, 0, 1].into()),
             port: parsed("PORT", text("PORT"), "a port from 0 to 65535")?.unwrap_or(5000),
             public_url: web_address("PUBLIC_URL", text("PUBLIC_URL"))?,
-            production: text("REPLIT_DEPLOYMENT").as_deref() == Some("1"),
+            production: match text("REPLIT_DEPLOYMENT").as_deref() {
+                Some("1" | "true") => true,
+                None | Some("0" | "false") => false,
+                Some(_) => return Err(wrong("REPLIT_DEPLOYMENT", "must be 1 or 0")),
+            },
             sandbox,
             database: database(text)?,
             postgres_bin: text("PROMOSTACK_PG_BIN").map(Into::into),
@@ -163,6 +167,11 @@ fn database(text: impl Fn(&'static str) -> Option<String>) -> Result<Database, C
         return Ok(Database::At(Secret::new(url)));
     }
     let Some(host) = text("DB_HOST") else {
+        for name in ["DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD"] {
+            if text(name).is_some() {
+                return Err(wrong(name, "means nothing without DB_HOST"));
+            }
+        }
         return Ok(Database::Private { home: text("PROMOSTACK_HOME").unwrap_or("./.promostack".to_owned()).into() });
     };
     let mut url = Url::parse("postgres://localhost/promostack").expect("a constant address");

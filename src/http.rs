@@ -115,7 +115,12 @@ pub fn endpoint(
         route = route.nest("/sandbox/telegram", sandbox);
     }
     let origin = app.config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
-    let inner = route.data(app.clone()).data(access).data(auth::PublicOrigin(origin)).map_to_response();
+    let inner = route
+        .data(app.clone())
+        .data(access)
+        .data(auth::PublicOrigin(origin))
+        .data(Arc::new(metrics::LetIn::default()))
+        .map_to_response();
     edge::Edge { inner, app: app.clone(), methods }
 }
 

@@ -69,6 +69,13 @@ impl Job {
         }
     }
 
+    /// The kinds of jobs that wait for Telegram's limits, and those that do not:
+    /// worked apart, so that a queue of replies does not keep redemptions waiting.
+    pub(crate) const GROUPS: [(&str, &[&str]); 2] = [
+        ("jobs:messages", &["telegram_message", "confirm_redemption"]),
+        ("jobs:work", &["coupon_bot_update", "release_code"]),
+    ];
+
     /// Tries before a person has to look at it. With the waits of [`worker`],
     /// ten tries last about two hours and twenty about three days.
     const fn max_attempts(&self) -> i32 {
@@ -120,10 +127,7 @@ pub async fn enqueue(connection: &mut PgConnection, jobs: &[NewJob]) -> Result<(
     let correlations: Vec<Uuid> = jobs.iter().map(|job| job.correlation).collect();
     let causations: Vec<String> = jobs.iter().map(|job| job.causation.clone()).collect();
     sqlx::query!(
-        "insert into jobs (kind, payload, lane, turn, max_attempts, correlation_id, causation) \
-         select kind, payload::json, lane, turn, max_attempts, correlation, causation \
-           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::uuid[], $7::text[]) \
-                with ordinality as j (kind, payload, lane, turn, max_attempts, correlation, causation, n) order by n",
+        "select enqueue_jobs($1, $2, $3, $4, $5, $6, $7)",
         &kinds,
         &payloads,
         &lanes as &[Option<String>],

@@ -10,6 +10,7 @@ pub mod app;
 pub mod bots;
 pub mod cli;
 pub mod clock;
+pub mod codes;
 pub mod config;
 pub mod executor;
 pub mod feed;
@@ -30,5 +31,5 @@ pub mod wake;
 
 #[cfg(test)]
 #[path = "../tests/support/database.rs"]
-#[allow(dead_code, reason = "unit tests use a part of the harness")]
+#[allow(dead_code, unreachable_pub, reason = "unit tests use a part of the harness")]
 mod database;

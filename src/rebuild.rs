@@ -5,6 +5,10 @@
 //! moment (by the lock on its checkpoint), the last events are applied and the
 //! tables change places, in one transaction. Only projections run: effects are
 //! of reactions, which a rebuild never touches.
+//!
+//! Two processes may both believe to hold the lease (one was stopped and goes
+//! on). Each rebuilds in a schema of its own run and drops those of others, so
+//! the one that was overtaken finds its schema gone and changes nothing.
 
 use std::time::Duration;
 
@@ -79,7 +83,11 @@ pub async fn rebuild(
     holder: Uuid,
     mut progress: impl FnMut(i64, i64),
 ) -> Result<i64, RebuildError> {
-    let job = Rebuild { name: projection.name(), schema: format!("rebuild_{}", projection.name()), projection };
+    let job = Rebuild {
+        name: projection.name(),
+        schema: format!("rebuild_{}_{}", projection.name(), holder.simple()),
+        projection,
+    };
     let lease = format!("rebuild:{}", job.name);
     lease::register(pool, &lease).await.map_err(job.failed("register the lease"))?;
     if !lease::take(pool, &lease, holder).await.map_err(job.failed("take the lease"))? {
@@ -138,10 +146,15 @@ impl Rebuild {
     /// Empty tables like the live ones, replacing what a rebuild that died left.
     async fn prepare(&self, pool: &PgPool) -> Result<(), RebuildError> {
         let mut transaction = pool.begin().await.map_err(self.failed("begin"))?;
-        let mut statements = vec![
-            format!(r#"drop schema if exists "{}" cascade"#, self.schema),
-            format!(r#"create schema "{}""#, self.schema),
-        ];
+        let others: Vec<String> =
+            sqlx::query_scalar("select nspname::text from pg_namespace where starts_with(nspname, $1)")
+                .bind(format!("rebuild_{}_", self.name))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(self.failed("look for other rebuilds"))?;
+        let mut statements: Vec<_> =
+            others.iter().map(|schema| format!(r#"drop schema if exists "{schema}" cascade"#)).collect();
+        statements.push(format!(r#"create schema "{}""#, self.schema));
         for table in self.projection.tables() {
             statements.push(format!(
                 r#"create table "{}"."{table}" (like read_models."{table}" including all)"#,
@@ -167,6 +180,11 @@ impl Rebuild {
 
     async fn switch(&self, pool: &PgPool, mut position: i64) -> Result<i64, RebuildError> {
         let mut transaction = pool.begin().await.map_err(self.failed("begin"))?;
+        // Who waits for the tables holds up everybody who comes after: rather fail, and be run again.
+        sqlx::query("set local lock_timeout = '10s'")
+            .execute(&mut *transaction)
+            .await
+            .map_err(self.failed("limit the wait"))?;
         sqlx::query!("select position from checkpoints where feed = $1 for update", self.name)
             .fetch_optional(&mut *transaction)
             .await

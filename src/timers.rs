@@ -70,22 +70,43 @@ async fn turn(app: &App, timer: Timer, holder: Uuid) -> Result<(), sqlx::Error> 
     if !lease::take(&app.pool, timer.name(), holder).await? {
         return Ok(());
     }
-    let done = timer.run(app).await;
+    let done = tokio::select! {
+        done = timer.run(app) => done,
+        error = keep(app, timer, holder) => Err(error),
+    };
     let error = done.as_ref().err().map(ToString::to_string);
     lease::give_back(&app.pool, timer.name(), holder, timer.rest(), error.as_deref()).await?;
     done
 }
 
+/// Extends the lease for as long as the timer runs; returns when it is lost.
+async fn keep(app: &App, timer: Timer, holder: Uuid) -> sqlx::Error {
+    loop {
+        tokio::time::sleep(lease::LENGTH / 3).await;
+        match lease::take(&app.pool, timer.name(), holder).await {
+            Ok(true) => {}
+            Ok(false) => return sqlx::Error::Protocol("the lease was lost".to_owned()),
+            Err(error) => return error,
+        }
+    }
+}
+
+/// Rows deleted at a time, so that no transaction is long.
+const CHUNK: i64 = 5_000;
+
 /// Idempotency keys of the API are kept for 30 days; those of Telegram and
 /// other sources, and the inbox, for ever.
 async fn housekeeping(pool: &PgPool) -> Result<(), sqlx::Error> {
-    for statement in [
-        "delete from receipts where source like 'http:%' and recorded_at < now() - interval '30 days'",
-        "delete from rate_slots where next_at < now() - interval '1 minute'",
-        "delete from login_failures where failed_at < now() - interval '1 day'",
-        "delete from retired_writers where retired_at < now() - interval '7 days'",
+    for (table, old) in [
+        ("receipts", "source like 'http:%' and recorded_at < now() - interval '30 days'"),
+        ("rate_slots", "next_at < now() - interval '1 minute'"),
+        ("login_failures", "failed_at < now() - interval '1 day'"),
+        ("retired_writers", "retired_at < now() - interval '7 days'"),
     ] {
-        sqlx::query(statement).execute(pool).await?;
+        let statement = format!(
+            "delete from {table} where ctid = any (array (select ctid from {table} where {old} limit {CHUNK} for update skip locked))"
+        );
+        while sqlx::query(&statement).execute(pool).await?.rows_affected() > 0 {}
     }
     Ok(())
 }

@@ -175,6 +175,17 @@ impl Campaign {
         }
     }
 
+    /// Whether it needs this code to itself, now or once it is opened.
+    #[must_use]
+    pub fn wants(&self, code: &CodeText) -> bool {
+        match self {
+            Self::Missing | Self::Ended(_) => false,
+            Self::Draft(terms) | Self::Active(Running { terms, .. }) | Self::Paused(Running { terms, .. }) => {
+                terms.code == *code
+            }
+        }
+    }
+
     fn not_in_this_status(&self, wish: &str) -> Refusal {
         self.status().map_or(Refusal::Missing, |status| Refusal::Status { status, wish: wish.to_owned() })
     }

@@ -85,7 +85,8 @@ pub enum Code {
 /// Wishes about a code.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// A campaign wants it. Claiming what one holds already is no change.
+    /// A campaign wants it. Who holds it already claims it again, and says so:
+    /// a release that was decided before does then not fit the version any more.
     Claim {
         /// Who wants it.
         campaign: Uuid,
@@ -174,7 +175,8 @@ impl Decide for Code {
             (Self::Held { campaign: holder }, &Command::Release { campaign, at }) if *holder == campaign => {
                 Ok(vec![Event::Released { campaign, at }])
             }
-            (Self::Held { .. }, Command::Claim { .. }) | (_, Command::Release { .. }) => Ok(vec![]),
+            (Self::Held { .. }, &Command::Claim { campaign, at }) => Ok(vec![Event::Claimed { campaign, at }]),
+            (_, Command::Release { .. }) => Ok(vec![]),
         }
     }
 }
@@ -204,7 +206,7 @@ mod tests {
     #[test]
     fn a_free_code_goes_to_the_first_who_claims_it() {
         given(vec![]).when(Command::Claim { campaign: A, at: AT }).then_expect_events(vec![claimed(A)]);
-        given(vec![claimed(A)]).when(Command::Claim { campaign: A, at: AT }).then_expect_events(vec![]);
+        given(vec![claimed(A)]).when(Command::Claim { campaign: A, at: AT }).then_expect_events(vec![claimed(A)]);
         given(vec![claimed(A)])
             .when(Command::Claim { campaign: B, at: AT })
             .then_expect_error(Refusal::Held { campaign: A });

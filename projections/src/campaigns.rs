@@ -76,7 +76,25 @@ pub struct Filter {
 /// # Errors
 /// What the database says.
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
-    sqlx::query_as!(Row, "select * from campaigns where id = $1", id).fetch_optional(executor).await
+    sqlx::query_as!(
+        Row,
+        "select id, name, code, status, starts_at, ends_at, total_limit, limit_per_person, redeemed, created_at, \
+                updated_at, version \
+           from campaigns where id = $1",
+        id
+    )
+    .fetch_optional(executor)
+    .await
+}
+
+/// Whether there is such a campaign.
+///
+/// # Errors
+/// What the database says.
+pub async fn exists(executor: impl PgExecutor<'_>, id: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(r#"select exists (select from campaigns where id = $1) as "exists!""#, id)
+        .fetch_one(executor)
+        .await
 }
 
 /// A page of campaigns.
@@ -91,7 +109,11 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Page<Row>, sqlx::Error> {
-    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new("select * from campaigns where true");
+    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
+        "select id, name, code, status, starts_at, ends_at, total_limit, limit_per_person, redeemed, created_at, \
+                updated_at, version \
+           from campaigns where true",
+    );
     if let Some(status) = filter.status {
         query.push(" and status = ").push_bind(status.as_str());
     }

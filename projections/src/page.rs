@@ -2,8 +2,15 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use uuid::Uuid;
+
+/// Whether an instant lies in the years 0 to 9999, which RFC 3339 can write and
+/// PostgreSQL can hold.
+#[must_use]
+pub fn is_usual(time: &DateTime<Utc>) -> bool {
+    (0..=9999).contains(&time.year())
+}
 
 /// A page of rows.
 #[derive(Debug, Clone)]
@@ -59,7 +66,7 @@ impl std::str::FromStr for Cursor {
         let value = text.get(33..).ok_or(InvalidCursor)?;
         let number = || value.parse::<i64>().map_err(|_| InvalidCursor);
         let key = match text.as_bytes()[32] {
-            b't' => Key::Time(DateTime::from_timestamp_micros(number()?).ok_or(InvalidCursor)?),
+            b't' => Key::Time(DateTime::from_timestamp_micros(number()?).filter(is_usual).ok_or(InvalidCursor)?),
             b'n' => Key::Number(number()?),
             b's' => Key::Text(from_hex(value).ok_or(InvalidCursor)?),
             _ => return Err(InvalidCursor),
@@ -110,6 +117,9 @@ mod tests {
             &format!("{id}s00"),
             &format!("{id}é1"),
             &format!("{id}t99999999999999999999"),
+            &format!("{id}t-8000000000000000000"),
+            &format!("{id}t8000000000000000000"),
+            &format!("{id}t253402300800000000"),
         ] {
             assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
         }

@@ -60,7 +60,9 @@ pub async fn list(
     after: Option<&Cursor>,
     limit: i64,
 ) -> Result<Page<Row>, sqlx::Error> {
-    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new("select * from redemptions where true");
+    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
+        "select id, campaign_id, number, person, telegram_id, redeemed_at, position from redemptions where true",
+    );
     if let Some(campaign) = filter.campaign {
         query.push(" and campaign_id = ").push_bind(campaign);
     }

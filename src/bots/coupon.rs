@@ -1,6 +1,7 @@
 //! The coupon bot: updates in, redemptions and replies out.
 
 use aggregates::{Campaign, Code, CodeText, Personal, TelegramUser, campaign};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::texts::{self, Texts};
@@ -64,11 +65,12 @@ pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
     Ok(())
 }
 
-/// Works a stored update and answers the replies to send.
+/// Works a stored update and answers the replies to send. What was asked is
+/// judged by when it was received: who was in time is not late because we were.
 ///
 /// # Errors
 /// [`JobError`]; working it again is harmless.
-pub async fn work(app: &App, correlation: Uuid, body: &str) -> Result<Vec<Job>, JobError> {
+pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body: &str) -> Result<Vec<Job>, JobError> {
     let update = update::read(body.as_bytes()).map_err(|error| JobError::fail(&error))?;
     let Kind::PrivateText { from, text, message_id } = update.kind else { return Ok(vec![]) };
     let texts = texts::in_language(from.language_code.as_deref());
@@ -76,7 +78,7 @@ pub async fn work(app: &App, correlation: Uuid, body: &str) -> Result<Vec<Job>, 
         Input::Start => Some(texts.welcome(&from.first_name)),
         Input::Help => Some(texts.help().to_owned()),
         Input::WhichCode => Some(texts.which_code().to_owned()),
-        Input::Code(code) => redeem(app, correlation, update.update_id, &from, code, texts).await?,
+        Input::Code(code) => redeem(app, correlation, received_at, update.update_id, &from, code, texts).await?,
     };
     Ok(reply
         .map(|text| {
@@ -124,6 +126,7 @@ impl<'a> Input<'a> {
 async fn redeem(
     app: &App,
     correlation: Uuid,
+    received_at: DateTime<Utc>,
     update_id: i64,
     from: &Sender,
     typed: &str,
@@ -155,7 +158,7 @@ async fn redeem(
                     name: Some(from.first_name.clone()),
                     language: from.language_code.clone(),
                 }),
-                at: app.clock.now(),
+                at: received_at,
             };
             let cause = Cause {
                 actor: format!("person:{person}").into(),

@@ -11,7 +11,7 @@ pub const fn in_language(_tag: Option<&str>) -> Texts {
 }
 
 impl Texts {
-    /// To `/start` and to a greeting.
+    /// To `/start`.
     #[must_use]
     pub fn welcome(self, name: &str) -> String {
         format!("Hello {name}! Send me a coupon code and I will redeem it for you.\n\nFor more, see /help.")

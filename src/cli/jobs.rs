@@ -62,13 +62,13 @@ async fn list(app: &App, state: Option<State>) -> anyhow::Result<()> {
         count += rows.len();
         for row in &rows {
             let error = row.last_error.as_deref().unwrap_or("-");
-            println!(
-                "{:>8}  {:8} {:20} {}/{} tries  {}  {error}",
+            super::print(&format!(
+                "{:>8}  {:8} {:20} {}/{} tries  {}  {error}\n",
                 row.id, row.state, row.kind, row.attempts, row.max_attempts, row.causation
-            );
+            ))?;
         }
     }
-    println!("{count} {}", if count == 1 { "job" } else { "jobs" });
+    super::print(&format!("{count} {}\n", if count == 1 { "job" } else { "jobs" }))?;
     Ok(())
 }
 

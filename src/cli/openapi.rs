@@ -9,6 +9,6 @@ pub(super) fn run(config: Config) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let document =
         runtime.block_on(async { App::build(config, NOWHERE, Clock::system()).map(|app| http::document(&app)) })?;
-    print!("{document}");
+    super::print(&document)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -57,32 +57,45 @@ impl Serve {
             None
         };
         let app = App::build(config, url, Clock::system())?;
-        let listener = match self.role.web() {
-            true => Some(listen(&app.config).await?),
-            false => None,
-        };
         let login = tokio::select! {
             prepared = async { app.prepare().await?; anyhow::Ok(access::prepare(&app).await?) } => prepared?,
             () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
+        // Not before it can answer.
+        let listener = match self.role.web() {
+            true => Some(listen(&app.config).await?),
+            false => None,
         };
         let mut side = JoinSet::new();
         let sandbox = match twin {
             Some(listener) => Some(start_twin(&app, listener, &stop, &mut side)?),
             None => None,
         };
-        let running = app.start(self.role).await?;
-        if let Some(listener) = listener {
+        let mut running = app.start(self.role).await?;
+        let web = if let Some(listener) = listener {
             let address = listener.local_addr()?;
             side.spawn(register_webhook(app.clone(), address, stop.clone()));
             println!("{}", banner(&app, address, &login, place, sandbox.is_some()));
-            http::serve(app.clone(), listener, sandbox, stop.clone()).await?;
+            Some(tokio::spawn(http::serve(app.clone(), listener, sandbox, stop.clone())))
         } else {
             println!("PromoStack is working (feeds, jobs, timers). PostgreSQL: {place}.");
-            stop.cancelled().await;
+            None
+        };
+        // A process with a dead loop would go on looking well: it ends, and whoever runs it starts another.
+        let broken = tokio::select! {
+            () = stop.cancelled() => false,
+            () = running.broken() => true,
+        };
+        // No new requests and no new jobs from here on; what is under way is finished side by side.
+        stop.cancel();
+        running.stop.cancel();
+        if let Some(web) = web {
+            web.await??;
         }
         running.stop().await;
         side.shutdown().await;
         app.pool.close().await;
+        anyhow::ensure!(!broken, "a loop of this process broke; the log says why");
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -150,7 +163,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
             return;
         }
     };
-    let Ok(url) = base.join("/api/telegram-webhook") else { return };
+    let url = webhook_address(base);
     let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(60));
     loop {
         let registered = async {
@@ -164,6 +177,15 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
         }
         tokio::select! { () = tokio::time::sleep(backoff.wait()) => {} () = stop.cancelled() => return }
     }
+}
+
+/// Where the webhook is, under an address that may have a path of its own.
+fn webhook_address(mut base: Url) -> Url {
+    let path = format!("{}/api/telegram-webhook", base.path().trim_end_matches('/'));
+    base.set_path(&path);
+    base.set_query(None);
+    base.set_fragment(None);
+    base
 }
 
 fn banner(app: &App, address: SocketAddr, login: &AdminLogin, place: &str, twin: bool) -> String {
@@ -193,5 +215,22 @@ fn login_in_words(login: &AdminLogin) -> String {
         AdminLogin::Generated(password) => format!("admin / {}", password.reveal()),
         AdminLogin::Existing => "as set before".to_owned(),
         AdminLogin::Nobody => "none yet: set ADMIN_PASSWORD, or run `promostack admin set-password <name>`".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_webhook_is_under_the_public_address() {
+        for (base, address) in [
+            ("https://example.com", "https://example.com/api/telegram-webhook"),
+            ("https://example.com:8443/", "https://example.com:8443/api/telegram-webhook"),
+            ("https://example.com/promo", "https://example.com/promo/api/telegram-webhook"),
+            ("https://example.com/a/promo/?x=1#y", "https://example.com/a/promo/api/telegram-webhook"),
+        ] {
+            assert_eq!(webhook_address(base.parse().unwrap()).as_str(), address);
+        }
     }
 }

@@ -5,19 +5,13 @@
 //! between, an active campaign holds its code: at worst a claim is left with a
 //! draft that wants another code by now, and it is given back.
 
-use aggregates::{
-    Campaign, CodeText,
-    campaign::{self, Command},
-    code,
-};
+use aggregates::{Campaign, CodeText, campaign::Command, code};
 use uuid::Uuid;
 
-use super::{
-    campaigns::wants,
-    problem::{Answer, Kind},
-};
+use super::problem::{Answer, Kind};
 use crate::{
     app::App,
+    codes,
     executor::{Done, SendError, Wish},
     log::{Cause, Once},
 };
@@ -52,7 +46,7 @@ pub(super) async fn activate(app: &App, id: Uuid, cause: &Cause, once: Option<On
         match app.campaigns.send(&stream, wish).await {
             Err(SendError::Precondition { .. }) => {
                 if let Some(code) = &code {
-                    give_back(app, id, code, cause).await?;
+                    codes::release_unwanted(app, id, code, cause).await?;
                 }
             }
             answer => return Ok(answer?),
@@ -69,23 +63,6 @@ async fn claim(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Answer<()
         answer => return Ok(answer.map(drop)?),
     };
     // A campaign that has ended lets go of its code in its own time; no need to wait for it.
-    let ended = |campaign: &Campaign| campaign.status() == Some(campaign::Status::Ended);
-    if app.campaigns.look(&holder.to_string(), |campaign, _, _| ended(campaign)).await? {
-        release(app, holder, code, cause).await?;
-    }
-    Ok(app.codes.send(code.as_str(), wish).await.map(drop)?)
-}
-
-/// Lets go of a code that the campaign does not want any more.
-async fn give_back(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Answer<()> {
-    if app.campaigns.look(&id.to_string(), |campaign, _, _| wants(campaign, code)).await? {
-        return Ok(());
-    }
-    release(app, id, code, cause).await
-}
-
-async fn release(app: &App, campaign: Uuid, code: &CodeText, cause: &Cause) -> Answer<()> {
-    let command = code::Command::Release { campaign, at: app.clock.now() };
-    let wish = Wish { command, cause: cause.clone(), once: None, expected: None };
+    codes::release_unwanted(app, holder, code, cause).await?;
     Ok(app.codes.send(code.as_str(), wish).await.map(drop)?)
 }

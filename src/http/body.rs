@@ -9,10 +9,14 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, Registry},
     types::{MaybeUndefined, Type},
 };
+use projections::page::is_usual;
 use serde_json::{Map, Value};
 use tokio::time::Duration;
 
-use super::problem::{Answer, FieldError, Kind, Problem};
+use super::{
+    params::UNUSUAL,
+    problem::{Answer, FieldError, Kind, Problem},
+};
 
 /// Largest body.
 pub(super) const LIMIT: usize = 1024 * 1024;
@@ -159,11 +163,12 @@ pub(super) fn text(value: Value) -> Result<String, String> {
 
 /// An instant, to the microsecond: what PostgreSQL keeps.
 pub(super) fn instant(value: Value) -> Result<DateTime<Utc>, String> {
-    value
+    let time = value
         .as_str()
         .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
         .map(|time| time.to_utc().trunc_subsecs(6))
-        .ok_or_else(|| "must be an instant as in RFC 3339, such as 2027-01-31T12:00:00Z".to_owned())
+        .ok_or_else(|| "must be an instant as in RFC 3339, such as 2027-01-31T12:00:00Z".to_owned())?;
+    if is_usual(&time) { Ok(time) } else { Err(UNUSUAL.to_owned()) }
 }
 
 /// A number of things, at least one.

@@ -1,9 +1,6 @@
 //! Campaigns: write, open, stop, change and see them.
 
-use aggregates::{
-    Campaign as Aggregate, CodeText,
-    campaign::{Command, Status, Terms},
-};
+use aggregates::campaign::{Command, Status};
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -11,6 +8,7 @@ use poem_openapi::{
     payload::Json,
 };
 use projections::campaigns::{self, Filter};
+use tokio::time::Duration;
 use uuid::Uuid;
 
 use super::{
@@ -26,10 +24,11 @@ use super::{
 use crate::{
     app::App,
     executor::{SendError, Wish},
+    retry::Backoff,
 };
 
-/// How often a change that may be made on any version is made again when
-/// another one comes in between.
+/// How often a change is made again when another one comes in between and has
+/// not yet led to a version it may not be made on.
 const ATTEMPTS: usize = 20;
 
 pub(super) struct Campaigns(pub(super) App);
@@ -188,19 +187,28 @@ impl Campaigns {
             return changed(&done);
         }
         let mut attempts = 0;
+        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
         loop {
             let (terms, version) =
                 self.0.campaigns.look(&id, |campaign, version, _| (campaign.terms().cloned(), version)).await?;
             let terms = terms.ok_or(Kind::CampaignMissing)?;
             if !wanted.contains(version) {
-                return Err(Kind::PreconditionFailed.into());
+                // The same request, sent at the same time, may be what changed the version.
+                return match &once {
+                    Some(once) => changed(&self.0.campaigns.answered(once).await?.ok_or(Kind::PreconditionFailed)?),
+                    None => Err(Kind::PreconditionFailed.into()),
+                };
             }
             let command = Command::ChangeTerms { terms: body.value.applied(terms)?, at: self.0.clock.now() };
             let wish = Wish { command, cause: caller.cause(), once: once.clone(), expected: Some(version) };
             match self.0.campaigns.send(&id, wish).await {
-                Err(SendError::Precondition { .. }) if wanted == IfMatch::Any && attempts < ATTEMPTS => attempts += 1,
-                Err(SendError::Precondition { .. }) if wanted == IfMatch::Any => return Err(Kind::Busy.into()),
+                // Another change is on its way; the next look tells what became of it.
+                Err(SendError::Precondition { .. }) if attempts < ATTEMPTS => attempts += 1,
+                Err(SendError::Precondition { .. }) => return Err(Kind::Busy.into()),
                 answer => return changed(&answer?),
+            }
+            if attempts > 1 {
+                tokio::time::sleep(backoff.wait()).await;
             }
         }
     }
@@ -294,14 +302,5 @@ impl Campaigns {
         let once = once(caller, key, &[name, &id])?;
         let wish = Wish { command: command(self.0.clock.now()), cause: caller.cause(), once, expected: None };
         changed(&self.0.campaigns.send(&id, wish).await?)
-    }
-}
-
-/// Whether a campaign in this state needs this code to itself.
-pub(super) fn wants(campaign: &Aggregate, code: &CodeText) -> bool {
-    match campaign {
-        Aggregate::Draft(Terms { code: wanted, .. }) => wanted == code,
-        Aggregate::Active(running) | Aggregate::Paused(running) => running.terms.code == *code,
-        Aggregate::Missing | Aggregate::Ended(_) => false,
     }
 }

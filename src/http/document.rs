@@ -15,6 +15,18 @@ use super::{
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
+/// The forms of parameters that are texts for the types.
+const FORMS: [(&str, &str); 7] = [
+    ("Idempotency-Key", "^[!-~]{1,255}$"),
+    ("If-Match", ENTITY_TAGS),
+    ("If-None-Match", ENTITY_TAGS),
+    ("Last-Event-ID", "^[0-9]{1,16}$"),
+    ("code", "^[A-Za-z0-9_-]{3,32}$"),
+    ("cursor", "^[0-9a-zA-Z-]+$"),
+    ("stream", "/"),
+];
+const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$"#;
+
 /// The document, complete.
 pub(super) fn finish(spec: &str) -> Value {
     // Our own text of a moment ago.
@@ -89,6 +101,9 @@ fn finish_operation(
         // Its absence has a problem of its own, so the type does not say so.
         if parameter["name"] == "If-Match" {
             parameter["required"] = json!(true);
+        }
+        if let Some((_, form)) = FORMS.iter().find(|(name, _)| parameter["name"] == *name) {
+            parameter["schema"]["pattern"] = json!(form);
         }
     }
     let mut kinds = kinds_by_rule(operation, path, method, need.as_deref());

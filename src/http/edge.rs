@@ -167,7 +167,7 @@ fn report(operation: &str, response: &Response, problem: Option<&Problem>, took:
     let (status, ms) = (response.status().as_u16(), took.as_millis());
     match problem {
         None => tracing::debug!(operation, status, ms, "answered"),
-        Some(problem) if problem.kind().status().is_server_error() => {
+        Some(problem) if problem.kind() == Kind::Internal || std::error::Error::source(problem).is_some() => {
             let error = crate::jobs::chain(problem);
             tracing::error!(operation, status, ms, problem = problem.kind().slug(), error, "failed");
         }

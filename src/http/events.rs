@@ -23,7 +23,7 @@ use super::{
     Tags,
     auth::{Allowed, EventsRead},
     mutation::EXAMPLE_ID,
-    params::{At, usual_limit},
+    params::{At, instant, usual_limit},
     problem::{Answer, Kind, Problem},
     redemptions::Order,
 };
@@ -180,8 +180,8 @@ impl Events {
             aggregate_id: aggregate_id.0,
             event_type: r#type.0,
             actor: actor.0,
-            since: since.0,
-            until: until.0,
+            since: instant("since", since.0)?,
+            until: instant("until", until.0)?,
             newest_first: order.0 == Order::Desc,
         };
         if let Some(stream) = stream.0 {

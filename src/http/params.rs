@@ -1,12 +1,13 @@
 //! Parts of the path and of the query that several resources have.
 
+use chrono::{DateTime, Utc};
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaParamIn, MetaSchemaRef, Registry},
     types::ParseFromParameter,
 };
-use projections::page::Cursor;
+use projections::page::{Cursor, is_usual};
 use tokio::time::Duration;
 
 use super::problem::{Answer, Kind, Problem};
@@ -69,6 +70,17 @@ pub(super) fn cursor(given: Option<&String>, fits: impl Fn(&Cursor) -> bool) -> 
         Ok(cursor) if fits(&cursor) => Ok(Some(cursor)),
         Ok(_) => Err(Problem::input("cursor", "is of a list that was sorted otherwise")),
         Err(error) => Err(Problem::input("cursor", error.to_string())),
+    }
+}
+
+/// What is wrong with an instant that is not usual.
+pub(super) const UNUSUAL: &str = "must lie in the years 0 to 9999";
+
+/// An instant in a parameter.
+pub(super) fn instant(name: &str, given: Option<DateTime<Utc>>) -> Answer<Option<DateTime<Utc>>> {
+    match given {
+        Some(time) if !is_usual(&time) => Err(Problem::input(name, UNUSUAL)),
+        given => Ok(given),
     }
 }
 

@@ -287,7 +287,7 @@ impl ResponseError for Problem {
 }
 
 /// Which problems an operation has is written into the document by
-/// [`document`](super::document), from what the operation takes.
+/// the module `document`, from what the operation takes.
 impl ApiResponse for Problem {
     fn meta() -> MetaResponses {
         MetaResponses { responses: vec![] }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json, types::Example};
 use projections::{
+    campaigns,
     page::{Cursor, Key},
     redemptions::{self, Filter, Row},
 };
@@ -12,7 +13,7 @@ use super::{
     Tags,
     auth::{Allowed, CampaignsRead},
     mutation::EXAMPLE_ID,
-    params::{At, cursor, shows, usual_limit, usual_wait},
+    params::{At, cursor, instant, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
 };
 use crate::app::App;
@@ -125,11 +126,13 @@ impl Redemptions {
         #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
         wait_ms: Query<u64>,
     ) -> Answer<Json<RedemptionPage>> {
-        if self.0.campaigns.look(&id.0.to_string(), |campaign, _, _| campaign.status().is_none()).await? {
+        for read_model in ["campaigns", "redemptions"] {
+            shows(&self.0, read_model, min_position.0, wait_ms.0).await?;
+        }
+        if !campaigns::exists(&self.0.pool, id.0).await? {
             return Err(Kind::CampaignMissing.into());
         }
         let filter = Filter { campaign: Some(id.0), ..Filter::default() };
-        shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
         self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
     }
 
@@ -170,8 +173,8 @@ impl Redemptions {
             campaign: campaign.0,
             person: person.0,
             telegram_id: telegram_id.0,
-            since: since.0,
-            until: until.0,
+            since: instant("since", since.0)?,
+            until: instant("until", until.0)?,
         };
         shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
         self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await

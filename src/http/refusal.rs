@@ -49,7 +49,7 @@ fn root_kind(error: &(dyn Error + 'static)) -> Kind {
 
 fn log_kind(error: &LogError) -> Kind {
     match error {
-        LogError::Unavailable { .. } => Kind::DatabaseUnavailable,
+        LogError::Unavailable { source, .. } => database_kind(source),
         LogError::Unstorable { .. } => Kind::Unstorable,
         LogError::Unreadable { .. } => Kind::Internal,
         LogError::Overloaded => Kind::Overloaded,

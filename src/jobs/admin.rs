@@ -1,7 +1,9 @@
 //! Looking at jobs, and deciding on dead ones.
 
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, QueryBuilder};
+
+use super::worker::{lock_lane, open_lane};
 
 /// A job as admins see it: without its payload, which may hold personal data.
 #[derive(Debug, Clone, FromRow)]
@@ -58,7 +60,7 @@ impl State {
 }
 
 const STATE: &str = "case when dead_at is not null then 'dead' when locked_until >= now() then 'running' \
-                     when run_at > now() then 'later' else 'ready' end";
+                     when run_at > now() or blocked then 'later' else 'ready' end";
 
 /// Jobs after an id, in the order they were enqueued.
 ///
@@ -118,14 +120,20 @@ pub enum Decision {
 /// # Errors
 /// What the database says.
 pub async fn retry(pool: &PgPool, id: i64) -> Result<Decision, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let lane = lane_of(&mut transaction, id).await?;
     let changed = sqlx::query!(
-        "update jobs set dead_at = null, attempts = 0, run_at = now(), locked_by = null, locked_until = null \
+        "update jobs j set dead_at = null, attempts = 0, run_at = now(), locked_by = null, locked_until = null, \
+                blocked = exists (select from jobs o where o.lane = j.lane and o.dead_at is null and not o.blocked \
+                                                       and o.id <> j.id) \
           where id = $1 and (locked_until is null or locked_until < now())",
         id
     )
-    .execute(pool)
+    .execute(&mut *transaction)
     .await?
     .rows_affected();
+    open_lane(&mut transaction, &lane).await?;
+    transaction.commit().await?;
     decision(pool, id, changed).await
 }
 
@@ -134,11 +142,23 @@ pub async fn retry(pool: &PgPool, id: i64) -> Result<Decision, sqlx::Error> {
 /// # Errors
 /// What the database says.
 pub async fn drop(pool: &PgPool, id: i64) -> Result<Decision, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let lane = lane_of(&mut transaction, id).await?;
     let changed = sqlx::query!("delete from jobs where id = $1 and (locked_until is null or locked_until < now())", id)
-        .execute(pool)
+        .execute(&mut *transaction)
         .await?
         .rows_affected();
+    open_lane(&mut transaction, &lane).await?;
+    transaction.commit().await?;
     decision(pool, id, changed).await
+}
+
+/// A job's lane, locked.
+async fn lane_of(connection: &mut PgConnection, id: i64) -> Result<Option<String>, sqlx::Error> {
+    let lane = sqlx::query_scalar!("select lane from jobs where id = $1", id).fetch_optional(&mut *connection).await?;
+    let lane = lane.flatten();
+    lock_lane(connection, &lane).await?;
+    Ok(lane)
 }
 
 async fn decision(pool: &PgPool, id: i64, changed: u64) -> Result<Decision, sqlx::Error> {

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use aggregates::{CodeText, code};
+use aggregates::CodeText;
 
 use super::{Job, JobError, worker::Claimed};
 use crate::{
     app::App,
     bots::{coupon, texts},
-    executor::{SendError, Wish},
+    codes,
     integrations::telegram::{OutgoingMessage, TelegramError},
     log::Cause,
     rate::{self, Slot},
@@ -17,15 +17,15 @@ use crate::{
 /// Performs a job and answers the jobs that follow from it.
 pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<Vec<Job>, JobError> {
     match job {
-        Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, body).await,
+        Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, claimed.created_at, body).await,
         Job::TelegramMessage(message) => send(app, message).await,
         Job::ConfirmRedemption { campaign, number, chat_id, language } => {
             let id = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
             let found = projections::campaigns::find(&app.pool, id).await.map_err(|e| JobError::retry(&e))?;
             let Some(campaign) = found else {
-                return Err(JobError::Later {
+                return Err(JobError::Retry {
                     reason: "the campaign is not in the read model yet".to_owned(),
-                    after: Duration::from_millis(200),
+                    after: None,
                 });
             };
             let texts = texts::in_language(language.as_deref());
@@ -67,19 +67,11 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
 
 async fn release(app: &App, claimed: &Claimed, campaign: &str, code: &CodeText) -> Result<Vec<Job>, JobError> {
     let campaign = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
-    let wish = Wish {
-        command: code::Command::Release { campaign, at: app.clock.now() },
-        cause: Cause {
-            actor: "system".into(),
-            correlation: claimed.correlation,
-            causation: format!("job:{}", claimed.id).into(),
-        },
-        once: None,
-        expected: None,
+    let cause = Cause {
+        actor: "system".into(),
+        correlation: claimed.correlation,
+        causation: format!("job:{}", claimed.id).into(),
     };
-    match app.codes.send(code.as_str(), wish).await {
-        Ok(_) => Ok(vec![]),
-        Err(SendError::Refused(refusal)) => Err(JobError::Fail { reason: refusal.to_string() }),
-        Err(error) => Err(JobError::retry(&error)),
-    }
+    codes::release_unwanted(app, campaign, code, &cause).await.map_err(|error| JobError::retry(&error))?;
+    Ok(vec![])
 }

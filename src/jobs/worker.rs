@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Row};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::{Job, JobError, NewJob, enqueue, perform};
 use crate::{app::App, retry::Backoff, wake::Topic};
 
-/// Jobs of one process at a time.
+/// Jobs of one worker at a time.
 const SLOTS: usize = 32;
 /// Between two looks when nothing wakes the worker: due retries and lanes that
 /// were freed elsewhere.
@@ -31,26 +32,36 @@ pub(super) struct Claimed {
     pub(super) id: i64,
     pub(super) kind: String,
     pub(super) job: Result<Job, String>,
+    lane: Option<String>,
+    /// When it was enqueued.
+    pub(super) created_at: DateTime<Utc>,
     pub(super) correlation: Uuid,
     pub(super) attempts: i32,
     pub(super) max_attempts: i32,
 }
 
-/// Works the jobs of a database in one process.
+/// Works jobs of some kinds in one process.
 pub struct Worker {
     app: App,
     id: Uuid,
+    /// Of its heartbeat.
+    name: &'static str,
+    /// Kinds this program does not know are left to a newer one.
+    kinds: &'static [&'static str],
     /// The jobs in its hands. A job that is locked by it and not here was lost
     /// on the way (a claim or an outcome that did not arrive): its lease must run out.
     held: Mutex<HashSet<i64>>,
 }
 
 impl Worker {
-    /// A worker with a name of its own.
-    #[must_use]
-    pub fn new(app: App) -> Self {
+    /// A worker for each group of jobs that must not wait for another.
+    pub fn all(app: &App) -> impl Iterator<Item = Self> {
+        Job::GROUPS.into_iter().map(|(name, kinds)| Self::new(app.clone(), name, kinds))
+    }
+
+    fn new(app: App, name: &'static str, kinds: &'static [&'static str]) -> Self {
         let id = app.clock.new_id();
-        Self { app, id, held: Mutex::default() }
+        Self { app, id, name, kinds, held: Mutex::default() }
     }
 
     /// Works until told to stop; then waits `grace` for running jobs and gives
@@ -62,8 +73,8 @@ impl Worker {
         let mut wake = worker.app.wake.of(Topic::Jobs);
         while !stop.is_cancelled() {
             wake.mark_unchanged();
-            worker.app.metrics.beat("jobs", worker.app.clock.now());
-            let claimed = match worker.claim(SLOTS - running.len()).await {
+            worker.app.metrics.beat(worker.name, worker.app.clock.now());
+            let claimed = match worker.claim(SLOTS.saturating_sub(running.len())).await {
                 Ok(claimed) => claimed,
                 Err(error) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "cannot claim jobs");
@@ -111,20 +122,22 @@ impl Worker {
             return Ok(vec![]);
         }
         let rows = sqlx::query(
-            "update jobs set attempts = attempts + 1, locked_by = $1, locked_until = now() + $2 * interval '1 second' \
-              where id in (select id from jobs j \
-                            where dead_at is null and run_at <= now() \
-                              and (locked_until is null or locked_until < now()) \
-                              and attempts < max_attempts \
-                              and (lane is null or not exists ( \
-                                  select from jobs e where e.lane = j.lane and e.dead_at is null \
-                                     and (e.turn, e.id) < (j.turn, j.id))) \
-                            order by run_at, id limit $3 for update skip locked) \
-             returning id, kind, payload::text as payload, correlation_id, attempts, max_attempts",
+            // Materialized: a plan that asked for the due ones again and again would take more than wanted.
+            "with due as materialized ( \
+                 select j.id from unnest($4::text[]) k (kind) cross join lateral \
+                     (select id, run_at from jobs \
+                       where jobs.kind = k.kind and dead_at is null and not blocked and run_at <= now() \
+                         and (locked_until is null or locked_until < now()) and attempts < max_attempts \
+                       order by run_at, id limit $3 for update skip locked) j \
+                  order by j.run_at, j.id limit $3) \
+             update jobs set attempts = attempts + 1, locked_by = $1, locked_until = now() + $2 * interval '1 second' \
+               from due where jobs.id = due.id \
+             returning jobs.id, kind, payload::text as payload, lane, created_at, correlation_id, attempts, max_attempts",
         )
         .bind(self.id)
         .bind(self.lease())
         .bind(slots as i64)
+        .bind(self.kinds)
         .fetch_all(&self.app.pool)
         .await?;
         rows.into_iter()
@@ -138,6 +151,8 @@ impl Worker {
                     id: row.try_get("id")?,
                     job,
                     correlation: row.try_get("correlation_id")?,
+                    lane: row.try_get("lane")?,
+                    created_at: row.try_get("created_at")?,
                     attempts: row.try_get("attempts")?,
                     max_attempts: row.try_get("max_attempts")?,
                     kind,
@@ -147,6 +162,7 @@ impl Worker {
     }
 
     async fn work(self: Arc<Self>, claimed: Claimed) {
+        let _in_hand = InHand { worker: self.clone(), job: claimed.id };
         let started = tokio::time::Instant::now();
         let performed = match &claimed.job {
             // A panic in one job must not take the others with it.
@@ -154,7 +170,6 @@ impl Worker {
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err(JobError::Retry { reason: "the job panicked".to_owned(), after: None })),
-            // Perhaps a newer program does: keep trying.
             Err(reason) => Err(JobError::Retry { reason: reason.clone(), after: None }),
         };
         let outcome = match &performed {
@@ -172,7 +187,6 @@ impl Worker {
             Ok(_) => tracing::debug!(job = claimed.id, kind, "a job is done"),
         }
         self.keep_outcome(&claimed, &performed, outcome).await;
-        self.held().remove(&claimed.id);
     }
 
     /// Writes down what became of a job. Insists for a while: a job whose
@@ -194,6 +208,7 @@ impl Worker {
     /// Deletes the job and enqueues what follows from it, in one transaction.
     async fn finish(&self, claimed: &Claimed, follow: &[Job]) -> Result<(), sqlx::Error> {
         let mut transaction = self.app.pool.begin().await?;
+        lock_lane(&mut transaction, &claimed.lane).await?;
         // Fenced: whoever lost its lease has no say any more.
         let deleted = sqlx::query!("delete from jobs where id = $1 and locked_by = $2", claimed.id, self.id)
             .execute(&mut *transaction)
@@ -201,6 +216,7 @@ impl Worker {
         if deleted.rows_affected() == 0 {
             return Ok(());
         }
+        open_lane(&mut transaction, &claimed.lane).await?;
         let follow: Vec<NewJob> = follow
             .iter()
             .map(|job| NewJob {
@@ -226,6 +242,8 @@ impl Worker {
             }
             JobError::Fail { .. } => Duration::ZERO,
         };
+        let mut transaction = self.app.pool.begin().await?;
+        lock_lane(&mut transaction, &claimed.lane).await?;
         sqlx::query!(
             "update jobs set locked_by = null, locked_until = null, last_error = $3, \
                              run_at = now() + $4 * interval '1 second', attempts = attempts - $5, \
@@ -238,9 +256,10 @@ impl Worker {
             i32::from(outcome == "later"),
             outcome == "dead",
         )
-        .execute(&self.app.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        open_lane(&mut transaction, &claimed.lane).await?;
+        transaction.commit().await
     }
 
     /// Extends the leases of running jobs, and buries those whose worker died
@@ -250,27 +269,69 @@ impl Worker {
         loop {
             ticks.tick().await;
             let held: Vec<i64> = self.held().iter().copied().collect();
-            let kept = sqlx::query(
-                "with kept as (update jobs set locked_until = now() + $2 * interval '1 second' \
-                                where locked_by = $1 and id = any ($3)) \
-                 update jobs set dead_at = now(), locked_by = null, locked_until = null, \
-                        last_error = 'failed: the process died during the last try' \
-                  where dead_at is null and attempts >= max_attempts and locked_until < now() and not id = any ($3)",
-            )
-            .bind(self.id)
-            .bind(self.lease())
-            .bind(held)
-            .execute(&self.app.pool)
-            .await;
+            let kept = self.keep(&held).await;
             if let Err(error) = kept {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases of jobs were not extended");
             }
         }
     }
 
+    async fn keep(&self, held: &[i64]) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "update jobs set locked_until = now() + $2 * interval '1 second' where locked_by = $1 and id = any ($3)",
+        )
+        .bind(self.id)
+        .bind(self.lease())
+        .bind(held)
+        .execute(&self.app.pool)
+        .await?;
+        let buried: Vec<Option<String>> = sqlx::query_scalar(
+            "update jobs set dead_at = now(), locked_by = null, locked_until = null, \
+                    last_error = 'failed: the process died during the last try' \
+              where dead_at is null and attempts >= max_attempts and locked_until < now() and not id = any ($1) \
+             returning lane",
+        )
+        .bind(held)
+        .fetch_all(&self.app.pool)
+        .await?;
+        for lane in buried {
+            let mut transaction = self.app.pool.begin().await?;
+            lock_lane(&mut transaction, &lane).await?;
+            open_lane(&mut transaction, &lane).await?;
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     async fn give_back(&self) -> Result<(), sqlx::Error> {
         give_back(&self.app.pool, self.id).await
     }
+}
+
+/// Ends the extension of a job's lease, however the work on it ends.
+struct InHand {
+    worker: Arc<Worker>,
+    job: i64,
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.worker.held().remove(&self.job);
+    }
+}
+
+pub(super) async fn lock_lane(connection: &mut PgConnection, lane: &Option<String>) -> Result<(), sqlx::Error> {
+    if let Some(lane) = lane {
+        sqlx::query!("select lock_lanes($1)", std::slice::from_ref(lane)).execute(connection).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn open_lane(connection: &mut PgConnection, lane: &Option<String>) -> Result<(), sqlx::Error> {
+    if let Some(lane) = lane {
+        sqlx::query!("select open_lane($1)", lane).execute(connection).await?;
+    }
+    Ok(())
 }
 
 async fn give_back(pool: &PgPool, worker: Uuid) -> Result<(), sqlx::Error> {

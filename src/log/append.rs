@@ -30,6 +30,9 @@ const BATCH_BYTES: usize = 16 << 20;
 /// How long commands that were not yet tried wait for a lost database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long an append may take, or a connection to append on.
+const SILENCE: Duration = Duration::from_secs(30);
+
 /// Whoever waits for an append.
 pub trait Ticket: Send {
     /// Whether what the decision was made on is still true as far as this
@@ -208,7 +211,9 @@ impl Appender {
             // Not sent, so not in doubt.
             Err(error) => return Attempt::Refused(error),
         };
-        match statement::append(writer, appends).await {
+        // A server that says nothing is as good as gone; what it does is then in doubt.
+        let answer = tokio::time::timeout(SILENCE, statement::append(writer, appends)).await;
+        match answer.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()))) {
             Ok(outcomes) => Attempt::Done(outcomes),
             Err(error) if statement::is_certain(&error) => Attempt::Refused(error),
             Err(error) => {
@@ -254,7 +259,9 @@ impl Appender {
 
     async fn connected(&mut self) -> Result<&mut Writer, sqlx::Error> {
         if self.writer.is_none() {
-            let mut connection = PgConnection::connect_with(&self.options).await?;
+            let connecting = tokio::time::timeout(SILENCE, PgConnection::connect_with(&self.options));
+            let mut connection =
+                connecting.await.unwrap_or_else(|_| Err(sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())))?;
             if let Some(lost) = self.lost {
                 statement::retire(&mut connection, lost).await?;
                 self.lost = None;

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     database::Database,
-    world::{Answer, Send, World, variables},
+    world::{Answer, Send, World, until, variables},
 };
 
 #[tokio::test]
@@ -191,6 +191,28 @@ async fn a_change_is_found_again_under_its_key() {
 }
 
 #[tokio::test]
+async fn a_change_sent_several_times_at_once_has_one_answer() {
+    let world = World::new().await;
+    let path = world.draft("AAA").await.header("location").to_owned();
+    let token = world.token().await;
+    for round in 1..=20 {
+        let (key, tag) = (format!("round-{round}"), format!("\"{round}\""));
+        let tries = (0..4).map(|_| {
+            let request = world.plain("PATCH", &path).bearer_auth(&token).header("idempotency-key", &key);
+            request.header("if-match", &tag).json(&json!({ "name": format!("Round {round}") })).answer()
+        });
+        let answers = futures_util::future::join_all(tries).await;
+        for answer in &answers {
+            assert_eq!((answer.status.as_u16(), &answer.json), (200, &answers[0].json), "{answers:#?}");
+        }
+        assert_eq!(answers[0].json["version"], round + 1, "{answers:#?}");
+        let first = answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty());
+        assert_eq!(first.count(), 1, "{answers:#?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_code_belongs_to_one_campaign_at_a_time() {
     let world = World::new().await;
     let first = world.draft("GOLD10").await.header("location").to_owned();
@@ -248,5 +270,25 @@ async fn a_read_model_that_is_behind_says_so() {
         assert_eq!(beyond.fields(), ["min_position"]);
     }
     assert_eq!(world.get("/api/campaigns").await.json["items"], json!([]));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_release_that_comes_late_takes_no_code_away() {
+    // Nothing works the jobs yet.
+    let world = World::with(Database::fresh().await, &variables(), Role::Web).await;
+    let path = world.draft("GOLD10").await.header("location").to_owned();
+    for code in ["OTHER", "GOLD10"] {
+        assert_eq!(patch(&world, &path, "*", json!({ "code": code })).await.status, 200);
+    }
+    assert_eq!(world.admin("POST", &format!("{path}/activate")).await.answer().await.status, 200);
+    let database = world.halt().await;
+    let world = World::with(database, &variables(), Role::All).await;
+    // Two changes of code, two releases.
+    let worked = "select position >= 5 from checkpoints where feed = 'release-code' and not exists (select from jobs)";
+    until(async || sqlx::query_scalar(worked).fetch_optional(&world.app.pool).await.unwrap() == Some(true)).await;
+    let second = world.draft("GOLD10").await.header("location").to_owned();
+    let refused = world.admin("POST", &format!("{second}/activate")).await.answer().await;
+    refused.expect(409, "code-in-use");
     world.end().await;
 }

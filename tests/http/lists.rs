@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Send, World};
+use crate::world::{Answer, Send, World, until};
 
 async fn pages(world: &World, path: &str, between: impl AsyncFn(usize)) -> Vec<Value> {
     let (mut items, mut cursor, mut page) = (vec![], String::new(), 0);
@@ -70,18 +70,17 @@ async fn pages_of_campaigns_stay_whole() {
 async fn redemptions_are_found_by_who_and_when() {
     let world = World::new().await;
     let path = world.draft("GOLD10").await.header("location").to_owned();
-    world.admin("POST", &format!("{path}/activate")).await.answer().await;
+    let active = world.admin("POST", &format!("{path}/activate")).await.answer().await;
+    caught_up(&world, &active).await;
     for number in 1..=5 {
         crate::webhook::say(&world, number, 7000 + number, "GOLD10").await;
     }
     let mut found = vec![];
-    for _ in 0..200 {
+    until(async || {
         found = pages(&world, &format!("{path}/redemptions?limit=2&order=asc"), async |_| {}).await;
-        if found.len() == 5 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+        found.len() == 5
+    })
+    .await;
     let numbers: Vec<_> = found.iter().map(|item| item["number"].as_i64().unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
     let one = &found[2];

@@ -49,6 +49,22 @@ async fn metrics_count_by_operation() {
     ] {
         assert!(metrics.text.contains(line), "{line}\n{}", metrics.text);
     }
+
+    // Whoever was let in may see the rest while the database is away; nobody else may.
+    let (key, other) = (world.key("prometheus", &["operations"]).await, world.key("other", &["operations"]).await);
+    assert_eq!(world.plain("GET", "/metrics").header("x-api-key", &key).answer().await.status, 200);
+    world.app.pool.close().await;
+    for request in [world.plain("GET", "/metrics").header("x-api-key", &key), world.admin("GET", "/metrics").await] {
+        let away = request.answer().await;
+        assert_eq!(away.status, 200, "{away:?}");
+        assert!(away.text.contains("promostack_http_requests_total{"), "{}", away.text);
+        for left_out in ["promostack_feed_lag", "promostack_jobs{"] {
+            assert!(!away.text.contains(left_out), "{left_out}\n{}", away.text);
+        }
+    }
+    let unknown = world.plain("GET", "/metrics").header("x-api-key", &other).answer().await;
+    unknown.expect(503, "database-unavailable");
+    world.plain("GET", "/metrics").answer().await.expect(401, "unauthenticated");
     world.end().await;
 }
 

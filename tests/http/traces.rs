@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::world::{BOT_TOKEN, ENTRYLAB, PASSWORD, Send, World};
+use crate::world::{BOT_TOKEN, ENTRYLAB, PASSWORD, Send, World, until};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -77,18 +77,15 @@ async fn traces_hold_no_secret_and_no_person() {
     crate::webhook::say(&world, 1, telegram_id, "GOLD10").await;
     crate::webhook::say(&world, 2, telegram_id, "GOLD10").await;
     let found = format!("/api/redemptions?telegram_id={telegram_id}");
-    for _ in 0..200 {
-        if world.get(&found).await.json["items"].as_array().is_some_and(|items| !items.is_empty()) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
+    until(async || world.get(&found).await.json["items"].as_array().is_some_and(|items| !items.is_empty())).await;
     world.get(&format!("/api/redemptions?telegram_id={telegram_id}x")).await.expect(400, "invalid-input");
     let update =
         world.plain("POST", "/api/telegram-webhook").header("x-telegram-bot-api-secret-token", secret.reveal());
     update.body(format!("{telegram_id}")).answer().await.expect(400, "not-an-update");
-    // The replies cannot be delivered here, and say so.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    // The replies cannot be delivered here; a try that failed has said so.
+    let tried = "select exists (select from jobs where kind in ('telegram_message', 'confirm_redemption') \
+                                and last_error is not null)";
+    until(async || sqlx::query_scalar(tried).fetch_one(&world.app.pool).await.unwrap()).await;
     world.app.pool.close().await;
     world.get("/api/campaigns").await.expect(503, "database-unavailable");
     world.end().await;

@@ -27,7 +27,7 @@ pub(crate) fn variables() -> Vec<(&'static str, String)> {
         ("ENTRYLAB_API_KEY", ENTRYLAB.to_owned()),
         ("TELEGRAM_BOT_TOKEN", BOT_TOKEN.to_owned()),
         ("TELEGRAM_API_URL", "http://127.0.0.1:9/".to_owned()),
-        ("SHUTDOWN_SECONDS", "2".to_owned()),
+        ("SHUTDOWN_SECONDS", "60".to_owned()),
     ]
 }
 
@@ -72,7 +72,7 @@ impl World {
     /// Stops everything but the database.
     pub(crate) async fn halt(mut self) -> Database {
         self.stop.cancel();
-        tokio::time::timeout(Duration::from_secs(10), self.server).await.unwrap().unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(30), self.server).await.unwrap().unwrap().unwrap();
         self.running.stop().await;
         self.app.pool.close().await;
         self.database.take().unwrap()
@@ -123,6 +123,19 @@ impl World {
 
     pub(crate) async fn webhook_secret(&self) -> Secret {
         access::telegram_webhook_secret(&self.app).await.unwrap()
+    }
+}
+
+/// Waits until something holds. A machine may be slow, but not as slow as this.
+#[track_caller]
+pub(crate) fn until(mut holds: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
+    let asked = std::panic::Location::caller();
+    async move {
+        let began = std::time::Instant::now();
+        while !holds().await {
+            assert!(began.elapsed() < Duration::from_secs(120), "it never came to what {asked} waits for");
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
     }
 }
 

@@ -42,7 +42,7 @@ async fn building_does_nothing_and_starting_does_it_once() {
     again.stop().await;
     let beats: i64 = sqlx::query_scalar("select count(*) from checkpoints").fetch_one(&database.pool()).await.unwrap();
     assert_eq!(beats, 4, "each feed is registered once");
-    assert!(app.metrics.render().contains(r#"promostack_loop_heartbeat_seconds{loop="jobs"}"#));
+    assert!(app.metrics.render().contains(r#"promostack_loop_heartbeat_seconds{loop="jobs:work"}"#));
     running.stop().await;
 }
 
