@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -263,27 +263,37 @@ impl Worker {
     }
 
     /// Extends the leases of running jobs, and buries those whose worker died
-    /// while it had its last try at them.
+    /// while it had its last try at them. On a connection of its own: a lease
+    /// must not run out because the jobs themselves keep the pool busy.
     async fn keep_leases(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(self.app.config.job_lease / 3);
+        let mut own: Option<PgConnection> = None;
         loop {
             ticks.tick().await;
-            let held: Vec<i64> = self.held().iter().copied().collect();
-            let kept = self.keep(&held).await;
-            if let Err(error) = kept {
+            let kept = async {
+                let mut connection = match own.take() {
+                    Some(connection) => connection,
+                    None => PgConnection::connect_with(&self.app.options).await?,
+                };
+                let held: Vec<i64> = self.held().iter().copied().collect();
+                self.keep(&mut connection, &held).await?;
+                own = Some(connection);
+                Ok::<_, sqlx::Error>(())
+            };
+            if let Err(error) = kept.await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "leases of jobs were not extended");
             }
         }
     }
 
-    async fn keep(&self, held: &[i64]) -> Result<(), sqlx::Error> {
+    async fn keep(&self, connection: &mut PgConnection, held: &[i64]) -> Result<(), sqlx::Error> {
         sqlx::query(
             "update jobs set locked_until = now() + $2 * interval '1 second' where locked_by = $1 and id = any ($3)",
         )
         .bind(self.id)
         .bind(self.lease())
         .bind(held)
-        .execute(&self.app.pool)
+        .execute(&mut *connection)
         .await?;
         let buried: Vec<Option<String>> = sqlx::query_scalar(
             "update jobs set dead_at = now(), locked_by = null, locked_until = null, \
@@ -292,10 +302,10 @@ impl Worker {
              returning lane",
         )
         .bind(held)
-        .fetch_all(&self.app.pool)
+        .fetch_all(&mut *connection)
         .await?;
         for lane in buried {
-            let mut transaction = self.app.pool.begin().await?;
+            let mut transaction = connection.begin().await?;
             lock_lane(&mut transaction, &lane).await?;
             open_lane(&mut transaction, &lane).await?;
             transaction.commit().await?;

@@ -38,7 +38,7 @@ impl Process {
             .env_remove("DATABASE_URL")
             .env("PORT", "0")
             .env("ADMIN_PASSWORD", PASSWORD)
-            .env("JOB_LEASE_SECONDS", "1")
+            .env("JOB_LEASE_SECONDS", "10")
             .env("TELEGRAM_MESSAGES_PER_SECOND", "100000")
             .env("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", "100000")
             .envs(environment.iter().copied())
