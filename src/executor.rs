@@ -41,7 +41,8 @@ pub struct Wish<C> {
     pub cause: Cause,
     /// The key under which it takes effect once.
     pub once: Option<Once>,
-    /// The version the stream must have (If-Match).
+    /// The version the stream must have (If-Match). 0 is a stream that is new,
+    /// which spares looking for it.
     pub expected: Option<i64>,
 }
 
@@ -196,7 +197,7 @@ impl<A: Decide> Executor<A> {
         stream: &Arc<Stream<A>>,
         wish: &Wish<A::Command>,
     ) -> Result<Attempt<A>, SendError<A::Error>> {
-        stream.refresh(&self.0.loader).await?;
+        stream.refresh(&self.0.loader, wish.expected).await?;
         let (answer, outcome) = oneshot::channel();
         let decided = stream.decide(wish, &self.0.clock, &self.0.log, answer)?;
         let decided = match decided {

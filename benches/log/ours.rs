@@ -42,10 +42,11 @@ pub(crate) async fn commands(database: &Database, streams: Streams, round: Round
         async move {
             let command = Count { person: Uuid::from_u128(n.into()) };
             let cause = Cause { actor: "bench".into(), correlation: clock.new_id(), causation: "bench".into() };
-            let wish = Wish { command, cause, once: None, expected: None };
+            let wish = |expected| Wish { command, cause, once: None, expected };
             match streams {
-                Streams::Distinct => executor.send(&clock.new_id().to_string(), wish).await,
-                Streams::Hot => executor.send(&hot, wish).await,
+                // Whoever makes an id knows that its stream is new, and can say so.
+                Streams::Distinct => executor.send(&clock.new_id().to_string(), wish(Some(0))).await,
+                Streams::Hot => executor.send(&hot, wish(None)).await,
             }
             .expect("the counter has no reachable limit");
         }

@@ -79,9 +79,16 @@ impl<A: Decide> Stream<A> {
     }
 
     /// Loads what others appended, if the state is not fresh.
-    pub(super) async fn refresh(&self, loader: &Loader) -> Result<(), LogError> {
-        if self.lock().fresh {
-            return Ok(());
+    ///
+    /// Whoever expects a new stream (version 0) that nobody has met here is taken
+    /// at their word: there is nothing to load, and the append finds out if there is.
+    pub(super) async fn refresh(&self, loader: &Loader, expected: Option<i64>) -> Result<(), LogError> {
+        {
+            let mut state = self.lock();
+            state.fresh |= expected == Some(0) && state.epoch == 0 && state.durable.version == 0;
+            if state.fresh {
+                return Ok(());
+            }
         }
         let _one_at_a_time = self.loading.lock().await;
         loop {
@@ -94,7 +101,8 @@ impl<A: Decide> Stream<A> {
             }
             let page = loader.load(&self.name, version).await?;
             let mut state = self.lock();
-            if state.durable.version != version {
+            // (Fresh meanwhile: somebody expected a new stream, and decides on it already.)
+            if state.fresh || state.durable.version != version {
                 continue;
             }
             for event in &page.events {
@@ -153,7 +161,7 @@ impl<A: Decide> Stream<A> {
     /// Shows the newest durable state.
     pub(super) async fn look<T>(&self, loader: &Loader, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
         loop {
-            self.refresh(loader).await?;
+            self.refresh(loader, None).await?;
             let version = self.lock().durable.version;
             let page = loader.load(&self.name, version).await?;
             let mut state = self.lock();

@@ -121,7 +121,7 @@ impl Campaigns {
     ) -> Answer<Created> {
         let once = once(&caller, idempotency_key.0, &["POST", "/api/campaigns", &body.canonical])?;
         let command = Command::Draft { terms: body.value.terms()?, at: self.0.clock.now() };
-        let wish = Wish { command, cause: caller.cause(), once, expected: None };
+        let wish = Wish { command, cause: caller.cause(), once, expected: Some(0) };
         created(&self.0.campaigns.send(&self.0.clock.new_id().to_string(), wish).await?)
     }
 

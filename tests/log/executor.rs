@@ -300,6 +300,53 @@ async fn an_expected_version_is_checked_against_the_newest() {
     assert_eq!(two.events().await, 6);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_expected_to_be_new_is_new_or_the_command_has_no_effect() {
+    let two = Two::start().await;
+    let first = two.a.send("gold", expecting(0, draft(None))).await.expect("it is new");
+    assert_eq!(first.version, 1);
+    // B never met the stream, and is told only by the log.
+    let late = two.b.send("gold", expecting(0, draft(None))).await;
+    assert!(matches!(late, Err(SendError::Precondition { expected: 0, found: 1 })), "{late:?}");
+    // A refusal that was right on a stream without events is not one here.
+    let refused = two.b.send("gold", expecting(0, Command::Activate { at: AT })).await;
+    assert!(matches!(refused, Err(SendError::Precondition { expected: 0, found: 1 })), "{refused:?}");
+    // Under a key, the first answer counts.
+    let once = || Wish { expected: Some(0), ..keyed("draft", 0, draft(None)) };
+    let silver = two.a.send("silver", once()).await.expect("it is new");
+    same(&silver, &two.a.send("silver", once()).await);
+    same(&silver, &two.b.send("another id of the second try", once()).await);
+    assert_eq!(two.events().await, 2);
+
+    // Many at once, some of whom look first and some of whom do not.
+    for round in 0..50_u128 {
+        let id = format!("campaign-{round}");
+        let senders: Vec<_> = (0..12_u128)
+            .map(|n| {
+                let executor = if n % 2 == 0 { &two.a } else { &two.b }.clone();
+                let (id, wish) = (id.clone(), Wish { expected: (n % 3 == 0).then_some(0), ..wish(draft(None)) });
+                tokio::spawn(async move { (n, executor.send(&id, wish).await) })
+            })
+            .collect();
+        let mut drafted = 0;
+        for sender in senders {
+            match sender.await.expect("no task panics") {
+                (_, Ok(done)) => drafted += done.version,
+                (n, Err(SendError::Precondition { expected: 0, found: 1 })) if n % 3 == 0 => {}
+                (n, Err(SendError::Refused(Refusal::Exists))) if n % 3 != 0 => {}
+                (n, Err(other)) => panic!("{n}: {other:?}"),
+            }
+        }
+        assert_eq!(drafted, 1);
+        let seen = [&two.a, &two.b].map(|executor| executor.look(&id, |campaign, version, _| (campaign.clone(), version)));
+        for seen in futures_util::future::join_all(seen).await {
+            let (campaign, version) = seen.expect("can be read");
+            assert_eq!((campaign.status(), version), (Some(Status::Draft), 1));
+        }
+    }
+    assert_eq!(two.events().await, 52);
+}
+
 #[tokio::test]
 async fn a_command_nobody_can_store_does_not_disturb_the_others() {
     let two = Two::start().await;
