@@ -29,6 +29,10 @@ pub mod secrets;
 pub mod timers;
 pub mod wake;
 
+/// For everything that links this library: what is measured is what is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(test)]
 #[path = "../tests/support/database.rs"]
 #[allow(dead_code, unreachable_pub, reason = "unit tests use a part of the harness")]
