@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use aggregates::{Campaign, Code, PersonId};
+use aggregates::{Campaign, Code, CodeKey, PersonId};
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -81,6 +81,7 @@ pub struct Parts {
     started: AtomicBool,
     tasks: std::sync::Mutex<Option<(LogTask, LoadTask)>>,
     person_key: OnceCell<Vec<u8>>,
+    code_key: OnceCell<CodeKey>,
 }
 
 /// What a process does.
@@ -178,6 +179,7 @@ impl App {
             started: AtomicBool::new(false),
             tasks: std::sync::Mutex::new(Some((log_task, load_task))),
             person_key: OnceCell::new(),
+            code_key: OnceCell::new(),
         })))
     }
 
@@ -256,8 +258,29 @@ impl App {
     /// # Errors
     /// What the database says when the key is read for the first time.
     pub async fn person_of_telegram(&self, user_id: i64) -> Result<PersonId, sqlx::Error> {
+        self.person(&format!("telegram:{user_id}")).await
+    }
+
+    /// The pseudonym of a customer of another system, by the name it has there.
+    ///
+    /// # Errors
+    /// What the database says when the key is read for the first time.
+    pub async fn person_of_customer(&self, customer: &str) -> Result<PersonId, sqlx::Error> {
+        self.person(&format!("customer:{customer}")).await
+    }
+
+    async fn person(&self, identity: &str) -> Result<PersonId, sqlx::Error> {
         let key = self.person_key.get_or_try_init(|| secrets::get_or_create(&self.pool, "person")).await?;
-        Ok(secrets::pseudonym(key, &format!("telegram:{user_id}")))
+        Ok(secrets::pseudonym(key, identity))
+    }
+
+    /// The key that unique codes are made with.
+    ///
+    /// # Errors
+    /// What the database says when it is read for the first time.
+    pub async fn code_key(&self) -> Result<&CodeKey, sqlx::Error> {
+        let make = async || Ok(CodeKey::new(&secrets::get_or_create(&self.pool, "codes").await?));
+        self.code_key.get_or_try_init(make).await
     }
 }
 

@@ -135,6 +135,13 @@ impl<A: Decide> Executor<A> {
                 Attempt::Accepted { events, position, version } => {
                     return Ok(Done { id: stream.name.id.clone(), position, version, events, repeated: false });
                 }
+                Attempt::Refused(refusal) if wish.once.as_ref().is_some_and(|once| !once.keeps_refusals) => {
+                    // A refusal that is not kept has not met the key's receipt either.
+                    return match self.repeated(&wish).await? {
+                        Some(done) => Ok(done),
+                        None => Err(SendError::Refused(refusal)),
+                    };
+                }
                 Attempt::Refused(refusal) => return Err(SendError::Refused(refusal)),
                 Attempt::Repeated => {
                     let answer = self.repeated(&wish).await?;

@@ -6,9 +6,11 @@
 
 mod activate;
 mod auth;
+mod batches;
 mod body;
 mod campaign_json;
 mod campaigns;
+mod coupons;
 mod document;
 mod edge;
 mod events;
@@ -24,6 +26,7 @@ pub mod problem;
 mod redemptions;
 mod refusal;
 mod telegram;
+mod terms_json;
 
 use std::sync::Arc;
 
@@ -40,6 +43,8 @@ use crate::{access::Access, app::App};
 enum Tags {
     /// Coupon campaigns, and who redeemed them.
     Campaigns,
+    /// Codes: made, given away, redeemed, taken back.
+    Coupons,
     /// Logging in, and keys for programs.
     Access,
     /// The log: everything that happened.
@@ -57,6 +62,8 @@ const DESCRIPTION: &str = include_str!("http/description.md");
 type Apis = (
     campaigns::Campaigns,
     redemptions::Redemptions,
+    coupons::Coupons,
+    batches::Batches,
     events::Events,
     operations::Operations,
     login::Session,
@@ -69,6 +76,8 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
     let apis = (
         campaigns::Campaigns(app.clone()),
         redemptions::Redemptions(app.clone()),
+        coupons::Coupons(app.clone()),
+        batches::Batches(app.clone()),
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },

@@ -6,7 +6,7 @@ pub mod worker;
 
 use std::time::Duration;
 
-use aggregates::CodeText;
+use aggregates::{CodeText, UniqueCode};
 use projections::Event;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -35,6 +35,9 @@ pub enum Job {
         campaign: String,
         /// The redemption's number.
         number: u32,
+        /// The unique code; none: the shared one.
+        #[serde(default)]
+        coupon: Option<UniqueCode>,
         /// Where to write to.
         chat_id: i64,
         /// In which language.

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod codes;
 pub mod config;
+pub mod coupons;
 pub mod executor;
 pub mod feed;
 pub mod http;

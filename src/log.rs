@@ -63,6 +63,9 @@ pub struct Once {
     pub key: Arc<str>,
     /// Hash of what was asked under it.
     pub fingerprint: [u8; 32],
+    /// Whether a refusal is an answer for ever, too, or the same wish may be
+    /// tried again later.
+    pub keeps_refusals: bool,
 }
 
 /// One command's part of a batch.

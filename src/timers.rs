@@ -2,25 +2,29 @@
 
 use std::time::Duration;
 
+use aggregates::campaign::Command;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{app::App, lease};
+use crate::{app::App, executor::Wish, lease, log::Cause};
 
 /// Something to be done again and again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Timer {
     /// Forgets what nobody will ask for any more.
     Housekeeping,
+    /// Opens and ends campaigns on time, and lets reservations go.
+    Campaigns,
 }
 
 impl Timer {
-    const ALL: [Self; 1] = [Self::Housekeeping];
+    const ALL: [Self; 2] = [Self::Housekeeping, Self::Campaigns];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Housekeeping => "housekeeping",
+            Self::Campaigns => "campaigns",
         }
     }
 
@@ -28,12 +32,15 @@ impl Timer {
     const fn rest(self) -> Duration {
         match self {
             Self::Housekeeping => Duration::from_secs(3600),
+            // The dates are judged with every redemption; what waits for this is only what is shown.
+            Self::Campaigns => Duration::from_secs(1),
         }
     }
 
     async fn run(self, app: &App) -> Result<(), sqlx::Error> {
         match self {
             Self::Housekeeping => housekeeping(&app.pool).await,
+            Self::Campaigns => campaigns(app).await,
         }
     }
 }
@@ -89,6 +96,23 @@ async fn keep(app: &App, timer: Timer, holder: Uuid) -> sqlx::Error {
             Err(error) => return error,
         }
     }
+}
+
+/// Campaigns looked at in one run.
+const CAMPAIGNS: i64 = 500;
+
+/// Has campaigns do what is due. One that cannot must not keep the others waiting.
+async fn campaigns(app: &App) -> Result<(), sqlx::Error> {
+    let now = app.clock.now();
+    for campaign in projections::coupons::due(&app.pool, now, CAMPAIGNS).await? {
+        let cause =
+            Cause { actor: "system".into(), correlation: app.clock.new_id(), causation: "timer:campaigns".into() };
+        let wish = Wish { command: Command::Tick { at: now }, cause, once: None, expected: None };
+        if let Err(error) = app.campaigns.send(&campaign.to_string(), wish).await {
+            tracing::warn!(%campaign, error = &error as &dyn std::error::Error, "a campaign did not do what is due");
+        }
+    }
+    Ok(())
 }
 
 /// Rows deleted at a time, so that no transaction is long.

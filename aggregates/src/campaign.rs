@@ -1,21 +1,31 @@
-//! A coupon campaign with one shared code.
+//! A coupon campaign, with one shared code or with unique ones.
 //!
-//! draft → active ⇄ paused → ended. The total limit and the limit per person
-//! are judged here and nowhere else.
+//! draft → (scheduled →) active ⇄ paused → ended → archived. Every limit is
+//! judged here and nowhere else.
 
+mod batch;
+mod benefit;
+mod command;
+mod event;
+mod people;
+mod refusal;
+mod running;
 mod terms;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-
 use chrono::{DateTime, Utc};
-use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use crate::{CodeText, Decide, PersonId, Personal, TelegramUser, decide};
-pub use terms::{InvalidTerms, Terms};
+use crate::{CodeText, Decide, UniqueCode, decide};
+pub use batch::Batch;
+pub use benefit::{Benefit, Currency, InvalidCurrency, Money};
+pub use command::{Asked, Command, Redemption, Source};
+pub use event::Event;
+pub use refusal::Refusal;
+pub use running::{Running, Supply};
+pub use terms::{Audience, InvalidTerms, Period, Terms};
 
 /// The lifecycle of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,24 +34,17 @@ pub enum Campaign {
     #[default]
     Missing,
     /// Being written; nobody can redeem it.
-    Draft(Terms),
+    Draft(Running),
+    /// Opens by itself when it starts.
+    Scheduled(Running),
     /// Can be redeemed inside its dates and limits.
     Active(Running),
     /// Stopped for now.
     Paused(Running),
     /// Stopped for good.
     Ended(Running),
-}
-
-/// What a campaign that was ever activated knows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Running {
-    /// The terms in force.
-    pub terms: Terms,
-    /// Redemptions so far.
-    pub redeemed: u32,
-    /// Redemptions so far, by person.
-    by_person: HashMap<PersonId, u32>,
+    /// Stopped for good and put away.
+    Archived(Running),
 }
 
 /// Where a campaign stands, in one word.
@@ -50,12 +53,16 @@ pub struct Running {
 pub enum Status {
     /// See [`Campaign::Draft`].
     Draft,
+    /// See [`Campaign::Scheduled`].
+    Scheduled,
     /// See [`Campaign::Active`].
     Active,
     /// See [`Campaign::Paused`].
     Paused,
     /// See [`Campaign::Ended`].
     Ended,
+    /// See [`Campaign::Archived`].
+    Archived,
 }
 
 impl Status {
@@ -64,92 +71,13 @@ impl Status {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Draft => "draft",
+            Self::Scheduled => "scheduled",
             Self::Active => "active",
             Self::Paused => "paused",
             Self::Ended => "ended",
+            Self::Archived => "archived",
         }
     }
-}
-
-/// Wishes about a campaign. `at` is always the time of the wish.
-#[derive(Debug, Clone)]
-#[allow(missing_docs, reason = "the fields are those of the events")]
-pub enum Command {
-    /// Write a new campaign.
-    Draft { terms: Terms, at: DateTime<Utc> },
-    /// Change the terms. The code can change only in a draft.
-    ChangeTerms { terms: Terms, at: DateTime<Utc> },
-    /// Open it. Its code must have been claimed for it.
-    Activate { at: DateTime<Utc> },
-    /// Stop it for now.
-    Pause { at: DateTime<Utc> },
-    /// Open it again.
-    Resume { at: DateTime<Utc> },
-    /// Stop it for good, or discard the draft.
-    End { at: DateTime<Utc> },
-    /// A person asks for the benefit.
-    Redeem { redemption: Uuid, person: PersonId, telegram: Personal<TelegramUser>, at: DateTime<Utc> },
-}
-
-/// Facts about a campaign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each field says what it is by its name and type")]
-pub enum Event {
-    /// It was written.
-    Drafted { terms: Terms, at: DateTime<Utc> },
-    /// Other terms are in force; `released` is the code it no longer wants.
-    TermsChanged {
-        terms: Terms,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        released: Option<CodeText>,
-        at: DateTime<Utc>,
-    },
-    /// It was opened.
-    Activated { at: DateTime<Utc> },
-    /// It was stopped for now.
-    Paused { at: DateTime<Utc> },
-    /// It was opened again.
-    Resumed { at: DateTime<Utc> },
-    /// It was stopped for good and lets go of its code.
-    Ended { code: CodeText, at: DateTime<Utc> },
-    /// A person got the benefit; `number` counts the campaign's redemptions from 1.
-    Redeemed { redemption: Uuid, number: u32, person: PersonId, telegram: Personal<TelegramUser>, at: DateTime<Utc> },
-}
-
-/// Why a wish is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "each field says what it is by its name and type")]
-pub enum Refusal {
-    /// Nothing exists under this id.
-    #[error("there is no such campaign")]
-    Missing,
-    /// The id is taken.
-    #[error("the campaign exists already")]
-    Exists,
-    /// The lifecycle does not allow it.
-    #[error("a campaign that is {} cannot be {wish}", status.as_str())]
-    Status { status: Status, wish: String },
-    /// The terms make no sense.
-    #[error(transparent)]
-    Terms(#[from] InvalidTerms),
-    /// The code of a campaign that was activated is fixed.
-    #[error("the code can be changed only in a draft")]
-    CodeFixed,
-    /// The new limit is below what people already got.
-    #[error("total_limit is below the {redeemed} redemptions there already are")]
-    LimitBelowRedeemed { redeemed: u32 },
-    /// Too early.
-    #[error("the campaign starts at {starts_at}")]
-    NotStarted { starts_at: DateTime<Utc> },
-    /// Too late.
-    #[error("the campaign ended at {ends_at}")]
-    Over { ends_at: DateTime<Utc> },
-    /// The total limit is reached.
-    #[error("all {limit} redemptions are taken")]
-    Exhausted { limit: u32 },
-    /// The person's limit is reached.
-    #[error("the limit of {limit} per person is reached")]
-    PersonLimit { limit: u32 },
 }
 
 impl Campaign {
@@ -159,50 +87,137 @@ impl Campaign {
         match self {
             Self::Missing => None,
             Self::Draft(_) => Some(Status::Draft),
+            Self::Scheduled(_) => Some(Status::Scheduled),
             Self::Active(_) => Some(Status::Active),
             Self::Paused(_) => Some(Status::Paused),
             Self::Ended(_) => Some(Status::Ended),
+            Self::Archived(_) => Some(Status::Archived),
+        }
+    }
+
+    /// What it knows; none when there is no campaign.
+    #[must_use]
+    pub const fn running(&self) -> Option<&Running> {
+        match self {
+            Self::Missing => None,
+            Self::Draft(running)
+            | Self::Scheduled(running)
+            | Self::Active(running)
+            | Self::Paused(running)
+            | Self::Ended(running)
+            | Self::Archived(running) => Some(running),
+        }
+    }
+
+    const fn running_mut(&mut self) -> Option<&mut Running> {
+        match self {
+            Self::Missing => None,
+            Self::Draft(running)
+            | Self::Scheduled(running)
+            | Self::Active(running)
+            | Self::Paused(running)
+            | Self::Ended(running)
+            | Self::Archived(running) => Some(running),
         }
     }
 
     /// The terms in force; none when there is no campaign.
     #[must_use]
-    pub const fn terms(&self) -> Option<&Terms> {
-        match self {
-            Self::Missing => None,
-            Self::Draft(terms) => Some(terms),
-            Self::Active(running) | Self::Paused(running) | Self::Ended(running) => Some(&running.terms),
-        }
+    pub fn terms(&self) -> Option<&Terms> {
+        self.running().map(|running| &running.terms)
     }
 
     /// Whether it needs this code to itself, now or once it is opened.
     #[must_use]
     pub fn wants(&self, code: &CodeText) -> bool {
         match self {
-            Self::Missing | Self::Ended(_) => false,
-            Self::Draft(terms) | Self::Active(Running { terms, .. }) | Self::Paused(Running { terms, .. }) => {
-                terms.code == *code
+            Self::Missing | Self::Ended(_) | Self::Archived(_) => false,
+            Self::Draft(running) | Self::Scheduled(running) | Self::Active(running) | Self::Paused(running) => {
+                running.terms.code.as_ref() == Some(code)
             }
         }
+    }
+
+    /// Whether a coupon could be redeemed now, and on what terms.
+    ///
+    /// # Errors
+    /// The refusal that redeeming it would get.
+    pub fn check(&self, asked: &Asked) -> Result<Terms, Refusal> {
+        let state = self.caught_up(asked.at);
+        let state = state.as_ref().map_or(self, |(state, _)| state);
+        state.open_at(asked.at, "redeemed")?.check(asked).cloned()
     }
 
     fn not_in_this_status(&self, wish: &str) -> Refusal {
         self.status().map_or(Refusal::Missing, |status| Refusal::Status { status, wish: wish.to_owned() })
     }
 
+    /// What it knows, if people can redeem it.
+    fn open_at(&self, at: DateTime<Utc>, wish: &str) -> Result<&Running, Refusal> {
+        match self {
+            Self::Active(running) => Ok(running),
+            Self::Scheduled(Running { terms: Terms { starts_at: Some(starts_at), .. }, .. }) if at < *starts_at => {
+                Err(Refusal::NotStarted { starts_at: *starts_at })
+            }
+            _ => Err(self.not_in_this_status(wish)),
+        }
+    }
+
+    /// The events that time brought before `at` and nobody has written yet.
+    fn due(&self, at: DateTime<Utc>) -> Vec<Event> {
+        let Some(running) = self.running() else { return vec![] };
+        let mut due: Vec<Event> = running.expired(at).collect();
+        if let Self::Scheduled(running) = self
+            && running.terms.starts_at.is_none_or(|starts_at| starts_at <= at)
+        {
+            due.push(Event::Activated { at });
+        }
+        due
+    }
+
+    /// The state after what is due, and what is; none if nothing is.
+    fn caught_up(&self, at: DateTime<Utc>) -> Option<(Self, Vec<Event>)> {
+        let due = self.due(at);
+        if due.is_empty() {
+            return None;
+        }
+        let mut state = self.clone();
+        due.iter().cloned().for_each(|event| state.apply(event));
+        Some((state, due))
+    }
+
+    /// Decides on the state after what is due, and writes that first.
+    fn decide_caught_up(
+        &self,
+        at: DateTime<Utc>,
+        decide: impl FnOnce(&Self) -> Result<Event, Refusal>,
+    ) -> Result<Vec<Event>, Refusal> {
+        match self.caught_up(at) {
+            None => Ok(vec![decide(self)?]),
+            Some((state, mut events)) => {
+                events.push(decide(&state)?);
+                Ok(events)
+            }
+        }
+    }
+
     fn change_terms(&self, terms: &Terms, at: DateTime<Utc>) -> Result<Vec<Event>, Refusal> {
         terms.check()?;
         let released = match self {
             Self::Missing => return Err(Refusal::Missing),
-            Self::Ended(_) => return Err(self.not_in_this_status("changed")),
-            Self::Draft(old) => (old.code != terms.code).then(|| old.code.clone()),
-            Self::Active(running) | Self::Paused(running) => {
+            Self::Ended(_) | Self::Archived(_) => return Err(self.not_in_this_status("changed")),
+            Self::Draft(Running { terms: old, .. }) if old.code != terms.code => {
+                if self.running().is_some_and(|running| !running.batches().is_empty()) {
+                    return Err(Refusal::CodeFixed);
+                }
+                old.code.clone()
+            }
+            Self::Draft(_) => None,
+            Self::Scheduled(running) | Self::Active(running) | Self::Paused(running) => {
                 if running.terms.code != terms.code {
                     return Err(Refusal::CodeFixed);
                 }
-                if terms.total_limit.is_some_and(|limit| limit < running.redeemed) {
-                    return Err(Refusal::LimitBelowRedeemed { redeemed: running.redeemed });
-                }
+                running.may_become(terms)?;
                 None
             }
         };
@@ -211,33 +226,59 @@ impl Campaign {
         }
         Ok(vec![Event::TermsChanged { terms: terms.clone(), released, at }])
     }
-}
 
-impl Running {
-    fn new(terms: Terms) -> Self {
-        Self { terms, redeemed: 0, by_person: HashMap::new() }
-    }
-
-    /// How often this person redeemed.
-    #[must_use]
-    pub fn redeemed_by(&self, person: PersonId) -> u32 {
-        self.by_person.get(&person).copied().unwrap_or(0)
-    }
-
-    fn may_redeem(&self, person: PersonId, at: DateTime<Utc>) -> Result<(), Refusal> {
-        match &self.terms {
-            Terms { starts_at: Some(starts_at), .. } if at < *starts_at => {
-                Err(Refusal::NotStarted { starts_at: *starts_at })
+    /// What time alone brings: the start, the end, and the end of reservations.
+    fn tick(&self, at: DateTime<Utc>) -> Vec<Event> {
+        let mut events = self.due(at);
+        match self {
+            Self::Scheduled(running) | Self::Active(running) | Self::Paused(running)
+                if running.terms.ends_at.is_some_and(|ends_at| ends_at <= at) =>
+            {
+                events.push(Event::Ended { code: running.terms.code.clone(), on_time: true, at });
             }
-            Terms { ends_at: Some(ends_at), .. } if at >= *ends_at => Err(Refusal::Over { ends_at: *ends_at }),
-            Terms { limit_per_person: Some(limit), .. } if self.redeemed_by(person) >= *limit => {
-                Err(Refusal::PersonLimit { limit: *limit })
-            }
-            Terms { total_limit: Some(limit), .. } if self.redeemed >= *limit => {
-                Err(Refusal::Exhausted { limit: *limit })
-            }
-            _ => Ok(()),
+            _ => {}
         }
+        events
+    }
+
+    /// What it knows, if codes can be issued for it.
+    fn issuing(&self, wish: &str) -> Result<&Running, Refusal> {
+        match self {
+            Self::Draft(running) | Self::Scheduled(running) | Self::Active(running) | Self::Paused(running) => {
+                if running.terms.code.is_some() {
+                    Err(Refusal::OtherKindOfCode)
+                } else {
+                    Ok(running)
+                }
+            }
+            Self::Missing | Self::Ended(_) | Self::Archived(_) => Err(self.not_in_this_status(wish)),
+        }
+    }
+
+    fn new_batch(&self, batch: u32, count: usize, most: u32) -> Result<(), Refusal> {
+        let running = self.issuing("given codes")?;
+        if !(1..=most as usize).contains(&count) {
+            return Err(Refusal::BatchSize { most });
+        }
+        if batch >= UniqueCode::BATCHES || running.batches().contains_key(&batch) {
+            return Err(Refusal::BatchExists { batch });
+        }
+        Ok(())
+    }
+
+    fn redeem(&self, redemption: &Redemption, asked: &Asked) -> Result<Event, Refusal> {
+        let running = self.open_at(asked.at, "redeemed")?;
+        running.check(asked)?;
+        Ok(Event::Redeemed {
+            redemption: redemption.id,
+            number: running.next_number(),
+            person: asked.person,
+            telegram: redemption.telegram.clone(),
+            coupon: asked.coupon,
+            reservation: asked.reservation,
+            source: redemption.source,
+            at: asked.at,
+        })
     }
 }
 
@@ -252,7 +293,10 @@ impl Decide for Campaign {
 
             (_, Command::ChangeTerms { terms, at }) => self.change_terms(terms, *at),
 
-            (Self::Draft(_), &Command::Activate { at }) => Ok(vec![Event::Activated { at }]),
+            (Self::Draft(running), &Command::Activate { at }) => {
+                let later = running.terms.starts_at.is_some_and(|starts_at| at < starts_at);
+                Ok(vec![if later { Event::Scheduled { at } } else { Event::Activated { at } }])
+            }
             (_, Command::Activate { .. }) => Err(self.not_in_this_status("activated")),
 
             (Self::Active(_), &Command::Pause { at }) => Ok(vec![Event::Paused { at }]),
@@ -261,23 +305,91 @@ impl Decide for Campaign {
             (Self::Paused(_), &Command::Resume { at }) => Ok(vec![Event::Resumed { at }]),
             (_, Command::Resume { .. }) => Err(self.not_in_this_status("resumed")),
 
-            (Self::Missing | Self::Ended(_), Command::End { .. }) => Err(self.not_in_this_status("ended")),
-            (Self::Draft(terms), &Command::End { at })
-            | (Self::Active(Running { terms, .. }) | Self::Paused(Running { terms, .. }), &Command::End { at }) => {
-                Ok(vec![Event::Ended { code: terms.code.clone(), at }])
+            (Self::Missing | Self::Ended(_) | Self::Archived(_), Command::End { .. }) => {
+                Err(self.not_in_this_status("ended"))
+            }
+            (
+                Self::Draft(running) | Self::Scheduled(running) | Self::Active(running) | Self::Paused(running),
+                &Command::End { at },
+            ) => Ok(vec![Event::Ended { code: running.terms.code.clone(), on_time: false, at }]),
+
+            (Self::Ended(_), &Command::Archive { at }) => Ok(vec![Event::Archived { at }]),
+            (Self::Archived(_), Command::Archive { .. }) => Ok(vec![]),
+            (_, Command::Archive { .. }) => Err(self.not_in_this_status("archived")),
+
+            (_, &Command::Tick { at }) => Ok(self.tick(at)),
+
+            (_, &Command::Mint { batch, count, at }) => {
+                self.new_batch(batch, count as usize, UniqueCode::IN_BATCH)?;
+                Ok(vec![Event::BatchMinted { batch, count, at }])
+            }
+            (_, Command::Import { batch, codes, at }) => {
+                self.new_batch(*batch, codes.len(), Command::IMPORTED)?;
+                Ok(vec![Event::BatchImported { batch: *batch, codes: codes.clone(), at: *at }])
+            }
+            (_, &Command::RevokeBatch { batch, at }) => {
+                let known = self.running().ok_or(Refusal::Missing)?.batches().get(&batch);
+                let revoked = known.ok_or(Refusal::BatchMissing { batch })?.revoked;
+                Ok(if revoked { vec![] } else { vec![Event::BatchRevoked { batch, at }] })
             }
 
-            (Self::Active(running), Command::Redeem { redemption, person, telegram, at }) => {
-                running.may_redeem(*person, *at)?;
-                Ok(vec![Event::Redeemed {
+            (
+                Self::Scheduled(running) | Self::Active(running) | Self::Paused(running),
+                Command::Publish { publication, person, telegram, at },
+            ) => Ok(vec![Event::Published {
+                publication: *publication,
+                person: *person,
+                telegram: telegram.clone(),
+                coupon: running.next_coupon()?,
+                at: *at,
+            }]),
+            (_, Command::Publish { .. }) => Err(self.not_in_this_status("published")),
+
+            (_, Command::Reserve { reservation, asked, until }) => {
+                if *until <= asked.at || *until - asked.at > Running::LONGEST_RESERVATION {
+                    return Err(Refusal::ReservationTime {
+                        most_seconds: Running::LONGEST_RESERVATION.num_seconds() as u32,
+                    });
+                }
+                self.decide_caught_up(asked.at, |state| {
+                    state.open_at(asked.at, "reserved")?.check(asked)?;
+                    Ok(Event::Reserved {
+                        reservation: *reservation,
+                        person: asked.person,
+                        coupon: asked.coupon,
+                        until: *until,
+                        at: asked.at,
+                    })
+                })
+            }
+            (_, &Command::CancelReservation { reservation, at }) => {
+                match self.running() {
+                    Some(running) if running.has_reservation(reservation) => {}
+                    Some(_) => return Err(Refusal::ReservationMissing),
+                    None => return Err(Refusal::Missing),
+                }
+                Ok(vec![Event::ReservationEnded { reservation, expired: false, at }])
+            }
+
+            (_, Command::Redeem { redemption, asked }) => {
+                self.decide_caught_up(asked.at, |state| state.redeem(redemption, asked))
+            }
+
+            (_, Command::Release { redemption, number, person, coupon, redeemed_at, reason, at }) => {
+                self.running().ok_or(Refusal::Missing)?.stands(*number)?;
+                if reason.reveal().trim().is_empty() || reason.reveal().chars().count() > 500 {
+                    return Err(Refusal::Reason);
+                }
+                Ok(vec![Event::Released {
                     redemption: *redemption,
-                    number: running.redeemed + 1,
+                    number: *number,
                     person: *person,
-                    telegram: telegram.clone(),
+                    coupon: *coupon,
+                    redeemed_at: *redeemed_at,
+                    reason: reason.clone(),
                     at: *at,
                 }])
             }
-            (_, Command::Redeem { .. }) => Err(self.not_in_this_status("redeemed")),
         }
     }
 }
@@ -294,43 +406,38 @@ impl Aggregate for Campaign {
     }
 
     fn apply(&mut self, event: Event) {
-        // The common event first, in place: a hot campaign gets it thousands of times a second.
-        if let (Self::Active(running), Event::Redeemed { person, .. }) = (&mut *self, &event) {
-            running.redeemed += 1;
-            *running.by_person.entry(*person).or_default() += 1;
-            return;
-        }
-        *self = match (std::mem::take(self), event) {
-            (_, Event::Drafted { terms, .. }) => Self::Draft(terms),
-            (Self::Draft(_), Event::TermsChanged { terms, .. }) => Self::Draft(terms),
-            (Self::Active(running), Event::TermsChanged { terms, .. }) => Self::Active(Running { terms, ..running }),
-            (Self::Paused(running), Event::TermsChanged { terms, .. }) => Self::Paused(Running { terms, ..running }),
-            (Self::Draft(terms), Event::Activated { .. }) => Self::Active(Running::new(terms)),
-            (Self::Active(running), Event::Paused { .. }) => Self::Paused(running),
-            (Self::Paused(running), Event::Resumed { .. }) => Self::Active(running),
-            (Self::Draft(terms), Event::Ended { .. }) => Self::Ended(Running::new(terms)),
-            (Self::Active(running) | Self::Paused(running), Event::Ended { .. }) => Self::Ended(running),
-            // `decide` writes no other pair; a log that holds one changes nothing.
-            (state, _) => state,
+        // In place what happens to coupons: a hot campaign gets it thousands of times a second.
+        let next: fn(Running) -> Self = match event {
+            Event::Drafted { terms, .. } => {
+                *self = Self::Draft(Running::new(terms));
+                return;
+            }
+            Event::TermsChanged { terms, .. } => {
+                if let Some(running) = self.running_mut() {
+                    running.change_terms(terms);
+                }
+                return;
+            }
+            Event::Scheduled { .. } => Self::Scheduled,
+            Event::Activated { .. } | Event::Resumed { .. } => Self::Active,
+            Event::Paused { .. } => Self::Paused,
+            Event::Ended { .. } => Self::Ended,
+            Event::Archived { .. } => Self::Archived,
+            coupons => {
+                if let Some(running) = self.running_mut() {
+                    running.apply(coupons);
+                }
+                return;
+            }
         };
-    }
-}
-
-impl DomainEvent for Event {
-    fn event_type(&self) -> String {
-        match self {
-            Self::Drafted { .. } => "Drafted",
-            Self::TermsChanged { .. } => "TermsChanged",
-            Self::Activated { .. } => "Activated",
-            Self::Paused { .. } => "Paused",
-            Self::Resumed { .. } => "Resumed",
-            Self::Ended { .. } => "Ended",
-            Self::Redeemed { .. } => "Redeemed",
-        }
-        .to_owned()
-    }
-
-    fn event_version(&self) -> String {
-        "1".to_owned()
+        *self = match std::mem::take(self) {
+            Self::Missing => Self::Missing,
+            Self::Draft(running)
+            | Self::Scheduled(running)
+            | Self::Active(running)
+            | Self::Paused(running)
+            | Self::Ended(running)
+            | Self::Archived(running) => next(running),
+        };
     }
 }

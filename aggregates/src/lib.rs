@@ -10,9 +10,11 @@ pub mod code;
 mod decide;
 mod fact;
 mod personal;
+mod unique_code;
 
 pub use campaign::Campaign;
 pub use code::{Code, CodeText};
 pub use decide::{Decide, collect};
 pub use fact::{Fact, UnreadableEvent};
 pub use personal::{PersonId, Personal, TelegramUser};
+pub use unique_code::{CodeKey, NotUnique, UniqueCode};

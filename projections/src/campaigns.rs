@@ -8,7 +8,7 @@ use aggregates::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder, types::Json};
 use uuid::Uuid;
 
 use crate::{
@@ -26,13 +26,17 @@ pub struct Campaigns;
 pub struct Row {
     pub id: Uuid,
     pub name: String,
-    pub code: String,
+    pub code: Option<String>,
     pub status: String,
+    pub terms: Json<Terms>,
     pub starts_at: Option<DateTime<Utc>>,
     pub ends_at: Option<DateTime<Utc>>,
     pub total_limit: Option<i32>,
     pub limit_per_person: Option<i32>,
     pub redeemed: i32,
+    pub reserved: i32,
+    pub released: i32,
+    pub published: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,
@@ -78,9 +82,9 @@ pub struct Filter {
 pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
     sqlx::query_as!(
         Row,
-        "select id, name, code, status, starts_at, ends_at, total_limit, limit_per_person, redeemed, created_at, \
-                updated_at, version \
-           from campaigns where id = $1",
+        r#"select id, name, code, status, terms as "terms: _", starts_at, ends_at, total_limit, limit_per_person, redeemed,
+                  reserved, released, published, created_at, updated_at, version
+             from campaigns where id = $1"#,
         id
     )
     .fetch_optional(executor)
@@ -110,8 +114,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page<Row>, sqlx::Error> {
     let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
-        "select id, name, code, status, starts_at, ends_at, total_limit, limit_per_person, redeemed, created_at, \
-                updated_at, version \
+        "select id, name, code, status, terms, starts_at, ends_at, total_limit, limit_per_person, redeemed, reserved, \
+                released, published, created_at, updated_at, version \
            from campaigns where true",
     );
     if let Some(status) = filter.status {
@@ -172,42 +176,83 @@ impl Projection for Campaigns {
         events: &'a [Event],
     ) -> BoxFuture<'a, Result<(), ProjectionError>> {
         Box::pin(async move {
-            // Redemptions are many: those between two other events are added up.
-            let mut redeemed: BTreeMap<Uuid, Redeemed> = BTreeMap::new();
+            // What happens to coupons is many events: those between two others are added up.
+            let mut counts: BTreeMap<Uuid, Counts> = BTreeMap::new();
             for event in events {
                 let Fact::Campaign(fact) = &event.fact else { continue };
                 let id = stream_uuid(event)?;
-                if let campaign::Event::Redeemed { .. } = fact {
-                    let sum = redeemed.entry(id).or_insert(Redeemed { count: 0, version: 0, at: event.recorded_at });
-                    sum.count += 1;
-                    sum.version = event.sequence;
-                    sum.at = event.recorded_at;
+                if let Some(change) = Counts::of(fact) {
+                    counts.entry(id).or_default().add(change, event);
                     continue;
                 }
-                add_up(connection, &mut redeemed).await.map_err(failed)?;
+                add_up(connection, &mut counts).await.map_err(failed)?;
                 apply(connection, id, event, fact).await.map_err(failed)?;
             }
-            add_up(connection, &mut redeemed).await.map_err(failed)
+            add_up(connection, &mut counts).await.map_err(failed)
         })
     }
 }
 
-struct Redeemed {
-    count: i32,
+/// What coupons did to the numbers of a campaign.
+#[derive(Default)]
+struct Counts {
+    redeemed: i32,
+    reserved: i32,
+    released: i32,
+    published: i32,
     version: i64,
     at: DateTime<Utc>,
+}
+
+impl Counts {
+    /// None when the event is not about a coupon in somebody's hands.
+    fn of(fact: &campaign::Event) -> Option<Self> {
+        let none = Self::default();
+        Some(match fact {
+            campaign::Event::Redeemed { reservation: None, .. } => Self { redeemed: 1, ..none },
+            campaign::Event::Redeemed { reservation: Some(_), .. } => Self { redeemed: 1, reserved: -1, ..none },
+            campaign::Event::Released { .. } => Self { redeemed: -1, released: 1, ..none },
+            campaign::Event::Reserved { .. } => Self { reserved: 1, ..none },
+            campaign::Event::ReservationEnded { .. } => Self { reserved: -1, ..none },
+            campaign::Event::Published { .. } => Self { published: 1, ..none },
+            campaign::Event::BatchMinted { .. }
+            | campaign::Event::BatchImported { .. }
+            | campaign::Event::BatchRevoked { .. } => none,
+            campaign::Event::Drafted { .. }
+            | campaign::Event::TermsChanged { .. }
+            | campaign::Event::Scheduled { .. }
+            | campaign::Event::Activated { .. }
+            | campaign::Event::Paused { .. }
+            | campaign::Event::Resumed { .. }
+            | campaign::Event::Ended { .. }
+            | campaign::Event::Archived { .. } => return None,
+        })
+    }
+
+    fn add(&mut self, change: Self, event: &Event) {
+        self.redeemed += change.redeemed;
+        self.reserved += change.reserved;
+        self.released += change.released;
+        self.published += change.published;
+        self.version = event.sequence;
+        self.at = event.recorded_at;
+    }
 }
 
 fn failed(source: sqlx::Error) -> ProjectionError {
     ProjectionError::Database { projection: "campaigns", source }
 }
 
-async fn add_up(connection: &mut PgConnection, redeemed: &mut BTreeMap<Uuid, Redeemed>) -> Result<(), sqlx::Error> {
-    while let Some((id, sum)) = redeemed.pop_first() {
+async fn add_up(connection: &mut PgConnection, counts: &mut BTreeMap<Uuid, Counts>) -> Result<(), sqlx::Error> {
+    while let Some((id, sum)) = counts.pop_first() {
         sqlx::query!(
-            "update campaigns set redeemed = redeemed + $2, version = $3, updated_at = $4 where id = $1",
+            "update campaigns set redeemed = redeemed + $2, reserved = reserved + $3, released = released + $4, \
+                                  published = published + $5, version = $6, updated_at = $7 where id = $1",
             id,
-            sum.count,
+            sum.redeemed,
+            sum.reserved,
+            sum.released,
+            sum.published,
             sum.version,
             sum.at,
         )
@@ -229,10 +274,21 @@ async fn apply(
         campaign::Event::Activated { at: _ } | campaign::Event::Resumed { at: _ } => {
             write_status(connection, id, event, Status::Active).await
         }
+        campaign::Event::Scheduled { at: _ } => write_status(connection, id, event, Status::Scheduled).await,
         campaign::Event::Paused { at: _ } => write_status(connection, id, event, Status::Paused).await,
-        campaign::Event::Ended { code: _, at: _ } => write_status(connection, id, event, Status::Ended).await,
+        campaign::Event::Ended { code: _, on_time: _, at: _ } => {
+            write_status(connection, id, event, Status::Ended).await
+        }
+        campaign::Event::Archived { at: _ } => write_status(connection, id, event, Status::Archived).await,
         // Added up by the caller.
-        campaign::Event::Redeemed { .. } => Ok(()),
+        campaign::Event::BatchMinted { .. }
+        | campaign::Event::BatchImported { .. }
+        | campaign::Event::BatchRevoked { .. }
+        | campaign::Event::Published { .. }
+        | campaign::Event::Reserved { .. }
+        | campaign::Event::ReservationEnded { .. }
+        | campaign::Event::Redeemed { .. }
+        | campaign::Event::Released { .. } => Ok(()),
     }
 }
 
@@ -240,19 +296,20 @@ async fn write_terms(connection: &mut PgConnection, id: Uuid, event: &Event, ter
     let limit = |limit: Option<u32>| limit.map(|limit| i32::try_from(limit).unwrap_or(i32::MAX));
     sqlx::query!(
         "insert into campaigns (id, name, code, status, starts_at, ends_at, total_limit, limit_per_person, \
-                                created_at, updated_at, version) \
-         values ($1, $2, $3, 'draft', $4, $5, $6, $7, $8, $8, $9) \
+                                created_at, updated_at, version, terms) \
+         values ($1, $2, $3, 'draft', $4, $5, $6, $7, $8, $8, $9, $10) \
          on conflict (id) do update set name = $2, code = $3, starts_at = $4, ends_at = $5, total_limit = $6, \
-                                        limit_per_person = $7, updated_at = $8, version = $9",
+                                        limit_per_person = $7, updated_at = $8, version = $9, terms = $10",
         id,
         terms.name,
-        terms.code.as_str(),
+        terms.code.as_ref().map(aggregates::CodeText::as_str),
         terms.starts_at,
         terms.ends_at,
         limit(terms.total_limit),
         limit(terms.limit_per_person),
         event.recorded_at,
         event.sequence,
+        Json(terms) as _,
     )
     .execute(connection)
     .await?;

@@ -6,6 +6,7 @@
 //! being rebuilt beside them (the connection's `search_path` says which).
 
 pub mod campaigns;
+pub mod coupons;
 pub mod page;
 pub mod redemptions;
 
@@ -71,8 +72,8 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 2] {
-    [&campaigns::Campaigns, &redemptions::Redemptions]
+pub fn all() -> [&'static dyn Projection; 3] {
+    [&campaigns::Campaigns, &redemptions::Redemptions, &coupons::Coupons]
 }
 
 fn stream_uuid(event: &Event) -> Result<uuid::Uuid, ProjectionError> {

@@ -26,10 +26,18 @@ pub struct Row {
     pub number: i32,
     /// By whom.
     pub person: Uuid,
-    /// Their Telegram user id.
-    pub telegram_id: i64,
+    /// Their Telegram user id, if they came from there.
+    pub telegram_id: Option<i64>,
+    /// The batch of the unique code; none: the shared code.
+    pub batch: Option<i32>,
+    /// Its place in the batch.
+    pub index: Option<i32>,
+    /// Through which door: `bot` or `api`.
+    pub source: String,
     /// When it was asked for.
     pub redeemed_at: DateTime<Utc>,
+    /// When it was rolled back, if it was.
+    pub released_at: Option<DateTime<Utc>>,
     /// Of its event.
     pub position: i64,
 }
@@ -49,6 +57,21 @@ pub struct Filter {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// One redemption.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        "select id, campaign_id, number, person, telegram_id, batch, index, source, redeemed_at, released_at, position \
+           from redemptions where id = $1",
+        id
+    )
+    .fetch_optional(executor)
+    .await
+}
+
 /// A page of redemptions, in the order they happened.
 ///
 /// # Errors
@@ -61,7 +84,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Page<Row>, sqlx::Error> {
     let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
-        "select id, campaign_id, number, person, telegram_id, redeemed_at, position from redemptions where true",
+        "select id, campaign_id, number, person, telegram_id, batch, index, source, redeemed_at, released_at, position \
+           from redemptions where true",
     );
     if let Some(campaign) = filter.campaign {
         query.push(" and campaign_id = ").push_bind(campaign);
@@ -104,26 +128,45 @@ impl Projection for Redemptions {
         Box::pin(async move {
             let mut rows = Columns::default();
             for event in events {
-                if let Fact::Campaign(campaign::Event::Redeemed { redemption, number, person, telegram, at }) =
-                    &event.fact
-                {
-                    rows.id.push(*redemption);
-                    rows.campaign.push(stream_uuid(event)?);
-                    rows.number.push(i32::try_from(*number).unwrap_or(i32::MAX));
-                    rows.person.push(person.0);
-                    rows.telegram_id.push(telegram.reveal().id);
-                    rows.redeemed_at.push(*at);
-                    rows.position.push(event.position);
+                match &event.fact {
+                    Fact::Campaign(campaign::Event::Redeemed {
+                        redemption,
+                        number,
+                        person,
+                        telegram,
+                        coupon,
+                        source,
+                        at,
+                        ..
+                    }) => {
+                        rows.id.push(*redemption);
+                        rows.campaign.push(stream_uuid(event)?);
+                        rows.number.push(i32::try_from(*number).unwrap_or(i32::MAX));
+                        rows.person.push(person.0);
+                        rows.telegram_id.push(telegram.as_ref().map(|telegram| telegram.reveal().id));
+                        rows.batch.push(coupon.map(|code| code.batch as i32));
+                        rows.index.push(coupon.map(|code| code.index as i32));
+                        rows.source.push(source.as_str());
+                        rows.redeemed_at.push(*at);
+                        rows.position.push(event.position);
+                    }
+                    Fact::Campaign(campaign::Event::Released { redemption, at, .. }) => {
+                        std::mem::take(&mut rows).insert(connection).await.map_err(failed)?;
+                        sqlx::query!("update redemptions set released_at = $2 where id = $1", redemption, at)
+                            .execute(&mut *connection)
+                            .await
+                            .map_err(failed)?;
+                    }
+                    _ => {}
                 }
             }
-            if rows.id.is_empty() {
-                return Ok(());
-            }
-            rows.insert(connection)
-                .await
-                .map_err(|source| ProjectionError::Database { projection: "redemptions", source })
+            rows.insert(connection).await.map_err(failed)
         })
     }
+}
+
+fn failed(source: sqlx::Error) -> ProjectionError {
+    ProjectionError::Database { projection: "redemptions", source }
 }
 
 #[derive(Default)]
@@ -132,22 +175,32 @@ struct Columns {
     campaign: Vec<Uuid>,
     number: Vec<i32>,
     person: Vec<Uuid>,
-    telegram_id: Vec<i64>,
+    telegram_id: Vec<Option<i64>>,
+    batch: Vec<Option<i32>>,
+    index: Vec<Option<i32>>,
+    source: Vec<&'static str>,
     redeemed_at: Vec<DateTime<Utc>>,
     position: Vec<i64>,
 }
 
 impl Columns {
-    async fn insert(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    async fn insert(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        if self.id.is_empty() {
+            return Ok(());
+        }
         sqlx::query!(
-            "insert into redemptions (id, campaign_id, number, person, telegram_id, redeemed_at, position) \
-             select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::bigint[], $6::timestamptz[], \
-                                  $7::bigint[])",
+            "insert into redemptions (id, campaign_id, number, person, telegram_id, batch, index, source, redeemed_at, \
+                                      position) \
+             select * from unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::bigint[], $6::int[], $7::int[], \
+                                  $8::text[], $9::timestamptz[], $10::bigint[])",
             &self.id,
             &self.campaign,
             &self.number,
             &self.person,
-            &self.telegram_id,
+            &self.telegram_id as &[Option<i64>],
+            &self.batch as &[Option<i32>],
+            &self.index as &[Option<i32>],
+            &self.source as &[&str],
             &self.redeemed_at,
             &self.position,
         )

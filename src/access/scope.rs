@@ -10,6 +10,8 @@ pub enum Scope {
     CampaignsRead,
     /// Write, open, stop and change campaigns.
     CampaignsWrite,
+    /// Check, redeem, reserve and release coupons.
+    CouponsRedeem,
     /// Read the log, which holds personal data.
     EventsRead,
     /// See metrics, feeds and jobs, and decide on dead ones.
@@ -18,7 +20,8 @@ pub enum Scope {
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::CampaignsRead, Self::CampaignsWrite, Self::EventsRead, Self::Operations];
+    pub const ALL: [Self; 5] =
+        [Self::CampaignsRead, Self::CampaignsWrite, Self::CouponsRedeem, Self::EventsRead, Self::Operations];
 
     /// The word stored and shown.
     #[must_use]
@@ -26,6 +29,7 @@ impl Scope {
         match self {
             Self::CampaignsRead => "campaigns:read",
             Self::CampaignsWrite => "campaigns:write",
+            Self::CouponsRedeem => "coupons:redeem",
             Self::EventsRead => "events:read",
             Self::Operations => "operations",
         }
@@ -34,7 +38,7 @@ impl Scope {
 
 /// A word that is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of campaigns:read, campaigns:write, events:read, operations")]
+#[error("must be one of campaigns:read, campaigns:write, coupons:redeem, events:read, operations")]
 pub struct UnknownScope;
 
 impl FromStr for Scope {

@@ -1,12 +1,16 @@
 //! The coupon bot: updates in, redemptions and replies out.
 
-use aggregates::{Campaign, Code, CodeText, Personal, TelegramUser, campaign};
+use aggregates::{
+    Campaign, Personal, TelegramUser,
+    campaign::{self, Asked, Redemption, Source},
+};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::texts::{self, Texts};
 use crate::{
     app::App,
+    coupons::{self, Found},
     executor::{SendError, Wish},
     integrations::telegram::{
         OutgoingMessage,
@@ -20,6 +24,9 @@ use crate::{
 
 /// The source of its updates: of inbox messages and idempotency keys.
 const SOURCE: &str = "coupon-bot";
+
+/// Bytes of a text that may still be a code, with the hyphens and spaces people put in.
+const LONGEST_CODE: usize = 64;
 
 /// Why an update was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -133,32 +140,29 @@ async fn redeem(
     texts: Texts,
 ) -> Result<Option<String>, JobError> {
     let refused = || Ok(Some(texts.not_redeemable().to_owned()));
-    let Ok(code) = CodeText::new(typed) else { return refused() };
+    let typed = typed.trim();
+    // Longer than any code, and what it is does not fit on a line of a reply either.
+    if typed.len() > LONGEST_CODE {
+        return refused();
+    }
     let once = Once {
         source: SOURCE.into(),
         key: update_id.to_string().into(),
-        fingerprint: fingerprint(&[b"redeem", code.as_str().as_bytes(), &from.id.to_be_bytes()]),
+        fingerprint: fingerprint(&[b"redeem", typed.to_ascii_uppercase().as_bytes(), &from.id.to_be_bytes()]),
+        keeps_refusals: true,
     };
-    let holder = app
-        .codes
-        .look(code.as_str(), |code, _, _| match code {
-            Code::Held { campaign } => Some(*campaign),
-            Code::Free => None,
-        })
-        .await
-        .map_err(|error| JobError::retry(&error))?;
-    let answer = match holder {
-        Some(campaign) => {
+    let found = coupons::find(app, typed).await.map_err(|error| JobError::retry(&error))?;
+    let answer = match found {
+        Some(Found { campaign, coupon }) => {
             let person = app.person_of_telegram(from.id).await.map_err(|error| JobError::retry(&error))?;
+            let telegram = Some(Personal::new(TelegramUser {
+                id: from.id,
+                name: Some(from.first_name.clone()),
+                language: from.language_code.clone(),
+            }));
             let command = campaign::Command::Redeem {
-                redemption: app.clock.new_id(),
-                person,
-                telegram: Personal::new(TelegramUser {
-                    id: from.id,
-                    name: Some(from.first_name.clone()),
-                    language: from.language_code.clone(),
-                }),
-                at: received_at,
+                redemption: Redemption { id: app.clock.new_id(), telegram, source: Source::Bot },
+                asked: Asked { person, coupon, reservation: None, spend: None, at: received_at },
             };
             let cause = Cause {
                 actor: format!("person:{person}").into(),
@@ -178,7 +182,7 @@ async fn redeem(
     match answer {
         Ok(_) => Ok(None),
         Err(SendError::Refused(campaign::Refusal::PersonLimit { limit })) => {
-            Ok(Some(texts.redeemed_before(code.as_str(), limit)))
+            Ok(Some(texts.redeemed_before(&typed.to_uppercase(), limit)))
         }
         Err(SendError::Refused(_)) => refused(),
         Err(SendError::KeyReused) => {

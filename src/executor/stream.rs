@@ -136,16 +136,17 @@ impl<A: Decide> Stream<A> {
         }
         let result = state.ahead.state.decide(&wish.command);
         let events = result.as_ref().map_or(&[][..], Vec::as_slice);
+        let once = wish.once.clone().filter(|once| result.is_ok() || once.keeps_refusals);
         let append = Append {
             stream: self.name.clone(),
             next: state.ahead.version + 1,
             events: events.iter().map(|event| stored(event, clock)).collect::<Result<_, _>>()?,
             cause: wish.cause.clone(),
-            refusal: match (&result, &wish.once) {
+            refusal: match (&result, &once) {
                 (Err(refusal), Some(_)) => Some(serde_json::to_string(refusal).map_err(unstorable)?),
                 _ => None,
             },
-            once: wish.once.clone(),
+            once,
         };
         let ticket = InFlight { stream: self.clone(), epoch: state.epoch, events: events.to_vec(), answer };
         log.submit(append, Box::new(ticket))?;

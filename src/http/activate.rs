@@ -31,9 +31,15 @@ pub(super) async fn activate(app: &App, id: Uuid, cause: &Cause, once: Option<On
             .campaigns
             .look(&stream, |campaign, version, _| {
                 let code = match campaign {
-                    Campaign::Draft(terms) => Some(terms.code.clone()),
+                    // Unique codes are nobody else's.
+                    Campaign::Draft(running) => running.terms.code.clone(),
                     // The aggregate says no, and the refusal is kept under the key.
-                    Campaign::Missing | Campaign::Active(_) | Campaign::Paused(_) | Campaign::Ended(_) => None,
+                    Campaign::Missing
+                    | Campaign::Scheduled(_)
+                    | Campaign::Active(_)
+                    | Campaign::Paused(_)
+                    | Campaign::Ended(_)
+                    | Campaign::Archived(_) => None,
                 };
                 (code, version)
             })

@@ -54,6 +54,7 @@ macro_rules! needs_scope {
 needs_scope! {
     CampaignsRead "campaigns:read"
     CampaignsWrite "campaigns:write"
+    CouponsRedeem "coupons:redeem"
     EventsRead "events:read"
     Operations "operations"
 }

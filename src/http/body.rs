@@ -34,7 +34,10 @@ pub(super) async fn bytes(body: &mut RequestBody) -> Answer<Bytes> {
 }
 
 /// An input that can be read from the fields of an object.
-pub(super) trait Input: Type + Sized {
+pub(super) trait Input: Sized {
+    /// The object as the document describes it.
+    type Document: Type;
+
     /// Reads it; none when an error was noted.
     fn read(fields: &mut Fields) -> Option<Self>;
 }
@@ -53,11 +56,11 @@ impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
     type ParamRawType = ();
 
     fn register(registry: &mut Registry) {
-        T::register(registry);
+        T::Document::register(registry);
     }
 
     fn request_meta() -> Option<MetaRequest> {
-        let content = MetaMediaType { content_type: "application/json", schema: T::schema_ref() };
+        let content = MetaMediaType { content_type: "application/json", schema: T::Document::schema_ref() };
         Some(MetaRequest { description: None, content: vec![content], required: true })
     }
 
@@ -104,7 +107,8 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    fn note(&mut self, field: &str, reason: impl Into<String>) {
+    /// Notes what is wrong with a field.
+    pub(super) fn note(&mut self, field: &str, reason: impl Into<String>) {
         self.errors.push(FieldError { field: field.to_owned(), reason: reason.into() });
     }
 

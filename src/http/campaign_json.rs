@@ -1,8 +1,10 @@
 //! Campaigns as they come in and go out.
 
+use std::collections::BTreeMap;
+
 use aggregates::{
     CodeText,
-    campaign::{Status, Terms},
+    campaign::{self, Status, Terms},
 };
 use chrono::{DateTime, Utc};
 use poem_openapi::{
@@ -16,6 +18,7 @@ use super::{
     body::{Fields, Input, count, instant, text},
     mutation::EXAMPLE_ID,
     problem::{Answer, Kind, Problem},
+    terms_json::{Audience, Benefit, Money, Period, audience, benefit, metadata, money, period},
 };
 
 /// Where a campaign stands.
@@ -24,21 +27,27 @@ use super::{
 pub(super) enum CampaignStatus {
     /// Being written; nobody can redeem it.
     Draft,
+    /// Opens by itself when it starts.
+    Scheduled,
     /// Can be redeemed inside its dates and limits.
     Active,
     /// Stopped for now.
     Paused,
     /// Stopped for good.
     Ended,
+    /// Stopped for good and put away.
+    Archived,
 }
 
 impl From<CampaignStatus> for Status {
     fn from(status: CampaignStatus) -> Self {
         match status {
             CampaignStatus::Draft => Self::Draft,
+            CampaignStatus::Scheduled => Self::Scheduled,
             CampaignStatus::Active => Self::Active,
             CampaignStatus::Paused => Self::Paused,
             CampaignStatus::Ended => Self::Ended,
+            CampaignStatus::Archived => Self::Archived,
         }
     }
 }
@@ -89,8 +98,12 @@ pub(super) struct Campaign {
     id: Uuid,
     /// What admins and holders call it.
     name: String,
-    /// The one code everybody redeems.
-    code: String,
+    /// For holders.
+    description: Option<String>,
+    /// The one code everybody redeems; without it, the campaign has unique codes in batches.
+    code: Option<String>,
+    /// What a coupon is good for.
+    benefit: Option<Benefit>,
     /// Where it stands.
     status: CampaignStatus,
     /// First instant at which it can be redeemed; without it, from activation on.
@@ -99,10 +112,24 @@ pub(super) struct Campaign {
     ends_at: Option<DateTime<Utc>>,
     /// Redemptions in all; without it, without limit.
     total_limit: Option<i32>,
-    /// Redemptions by one person; without it, without limit.
+    /// Redemptions by one person in each period; without it, without limit.
     limit_per_person: Option<i32>,
-    /// Redemptions so far.
+    /// Of the limit per person.
+    limit_period: Period,
+    /// What a purchase must come to.
+    minimum_spend: Option<Money>,
+    /// Who may redeem.
+    audience: Audience,
+    /// Whatever other programs want to find again.
+    metadata: BTreeMap<String, String>,
+    /// Redemptions that stand.
     redeemed: i32,
+    /// Redemptions that are kept free for somebody.
+    reserved: i32,
+    /// Redemptions that were rolled back.
+    released: i32,
+    /// Coupons that were given to a person.
+    published: i32,
     /// When it was drafted.
     created_at: DateTime<Utc>,
     /// Its last change or redemption.
@@ -120,13 +147,22 @@ impl Example for Campaign {
         Self {
             id: Uuid::from_u128(EXAMPLE_ID),
             name: "Gold week".to_owned(),
-            code: "GOLD10".to_owned(),
+            description: None,
+            code: Some("GOLD10".to_owned()),
+            benefit: Some(Benefit::example()),
             status: CampaignStatus::Active,
             starts_at: Some(example_time(0)),
             ends_at: Some(example_time(7)),
             total_limit: Some(500),
             limit_per_person: Some(1),
+            limit_period: Period::Ever,
+            minimum_spend: None,
+            audience: Audience::Everyone,
+            metadata: BTreeMap::new(),
             redeemed: 17,
+            reserved: 2,
+            released: 1,
+            published: 0,
             created_at: example_time(-3),
             updated_at: example_time(1),
             version: 20,
@@ -140,22 +176,33 @@ impl TryFrom<Row> for Campaign {
     fn try_from(row: Row) -> Answer<Self> {
         let status = match row.status.as_str() {
             "draft" => CampaignStatus::Draft,
+            "scheduled" => CampaignStatus::Scheduled,
             "active" => CampaignStatus::Active,
             "paused" => CampaignStatus::Paused,
             "ended" => CampaignStatus::Ended,
+            "archived" => CampaignStatus::Archived,
             // Written by a newer version than this one.
             _ => return Err(Kind::Internal.into()),
         };
         Ok(Self {
             id: row.id,
             name: row.name,
+            description: Some(row.terms.0.description).filter(|text| !text.is_empty()),
             code: row.code,
+            benefit: row.terms.0.benefit.map(Benefit::from),
             status,
             starts_at: row.starts_at,
             ends_at: row.ends_at,
             total_limit: row.total_limit,
             limit_per_person: row.limit_per_person,
+            limit_period: row.terms.0.limit_period.into(),
+            minimum_spend: row.terms.0.minimum_spend.map(Money::from),
+            audience: row.terms.0.audience.into(),
+            metadata: row.terms.0.metadata,
             redeemed: row.redeemed,
+            reserved: row.reserved,
+            released: row.released,
+            published: row.published,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,
@@ -186,33 +233,57 @@ pub(super) struct CampaignDraft {
     /// What admins and holders call it.
     #[oai(validator(min_length = 1, max_length = 120))]
     name: String,
+    /// For holders.
+    #[oai(nullable, validator(max_length = 2000))]
+    description: Option<String>,
     /// The one code everybody redeems: 3 to 32 letters A to Z, digits, hyphens and underscores. Letter case does not
-    /// matter; it is kept in capitals.
-    #[oai(validator(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_-]+$"))]
-    code: String,
+    /// matter; it is kept in capitals. Without it, the campaign has unique codes, which are made in batches.
+    #[oai(nullable, validator(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_-]+$"))]
+    code: Option<String>,
+    /// What a coupon is good for.
+    #[oai(nullable)]
+    benefit: Option<Benefit>,
     /// First instant at which it can be redeemed; without it, from activation on.
     #[oai(nullable)]
     starts_at: Option<DateTime<Utc>>,
     /// First instant at which it no longer can; without it, until it is ended.
     #[oai(nullable)]
     ends_at: Option<DateTime<Utc>>,
-    /// Redemptions in all; without it, without limit.
+    /// Redemptions of the shared code in all; without it, without limit.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "2147483647")))]
     total_limit: Option<u32>,
-    /// Redemptions by one person; without it, without limit.
+    /// Redemptions by one person in each period; without it, without limit.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "2147483647")))]
     limit_per_person: Option<u32>,
+    /// Of the limit per person; all time is one without it.
+    #[oai(nullable)]
+    limit_period: Option<Period>,
+    /// What a purchase must come to, in the currency of the benefit if that has one.
+    #[oai(nullable)]
+    minimum_spend: Option<Money>,
+    /// Who may redeem; everyone without it.
+    #[oai(nullable)]
+    audience: Option<Audience>,
+    /// Whatever other programs want to find again: at most 50 texts, with names of at most 40 characters.
+    #[oai(nullable)]
+    metadata: Option<BTreeMap<String, String>>,
 }
 
 impl Example for CampaignDraft {
     fn example() -> Self {
         Self {
             name: "Gold week".to_owned(),
-            code: "GOLD10".to_owned(),
+            description: Some("Ten percent off every plan.".to_owned()),
+            code: Some("GOLD10".to_owned()),
+            benefit: Some(Benefit::example()),
             starts_at: Some(example_time(0)),
             ends_at: Some(example_time(7)),
             total_limit: Some(500),
             limit_per_person: Some(1),
+            limit_period: None,
+            minimum_spend: None,
+            audience: None,
+            metadata: None,
         }
     }
 }
@@ -222,32 +293,33 @@ pub(super) fn code(typed: String) -> Answer<CodeText> {
     CodeText::new(&typed).map_err(|error| Problem::input("code", error.to_string()))
 }
 
-fn code_text(value: serde_json::Value) -> Result<String, String> {
-    CodeText::new(&text(value)?).map(String::from).map_err(|error| error.to_string())
+fn code_text(value: serde_json::Value) -> Result<CodeText, String> {
+    CodeText::new(&text(value)?).map_err(|error| error.to_string())
 }
 
-impl Input for CampaignDraft {
+/// The terms of a new campaign, as they were read.
+pub(super) struct NewTerms(pub(super) Terms);
+
+impl Input for NewTerms {
+    type Document = CampaignDraft;
+
     fn read(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", text);
-        let code = fields.required("code", code_text);
-        let starts_at = fields.optional("starts_at", instant);
-        let ends_at = fields.optional("ends_at", instant);
-        let total_limit = fields.optional("total_limit", count);
-        let limit_per_person = fields.optional("limit_per_person", count);
-        Some(Self { name: name?, code: code?, starts_at, ends_at, total_limit, limit_per_person })
-    }
-}
-
-impl CampaignDraft {
-    pub(super) fn terms(self) -> Answer<Terms> {
-        Ok(Terms {
-            name: self.name,
-            code: code(self.code)?,
-            starts_at: self.starts_at,
-            ends_at: self.ends_at,
-            total_limit: self.total_limit,
-            limit_per_person: self.limit_per_person,
-        })
+        let terms = Terms {
+            name: String::new(),
+            description: fields.optional("description", text).unwrap_or_default(),
+            code: fields.optional("code", code_text),
+            benefit: fields.optional("benefit", benefit),
+            starts_at: fields.optional("starts_at", instant),
+            ends_at: fields.optional("ends_at", instant),
+            total_limit: fields.optional("total_limit", count),
+            limit_per_person: fields.optional("limit_per_person", count),
+            limit_period: fields.optional("limit_period", period).unwrap_or_default(),
+            minimum_spend: fields.optional("minimum_spend", money),
+            audience: fields.optional("audience", audience).unwrap_or_default(),
+            metadata: fields.optional("metadata", metadata).unwrap_or_default(),
+        };
+        Some(Self(Terms { name: name?, ..terms }))
     }
 }
 
@@ -258,52 +330,98 @@ pub(super) struct CampaignPatch {
     /// What admins and holders call it.
     #[oai(validator(min_length = 1, max_length = 120))]
     name: Option<String>,
-    /// The one code everybody redeems; can change only in a draft.
-    #[oai(validator(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_-]+$"))]
-    code: Option<String>,
+    /// For holders.
+    #[oai(nullable, validator(max_length = 2000))]
+    description: MaybeUndefined<String>,
+    /// The one code everybody redeems; can change only in a draft, and be taken away only there.
+    #[oai(nullable, validator(min_length = 3, max_length = 32, pattern = "^[A-Za-z0-9_-]+$"))]
+    code: MaybeUndefined<String>,
+    /// What a coupon is good for. Coupons that were issued keep what they were good for.
+    #[oai(nullable)]
+    benefit: MaybeUndefined<Benefit>,
     /// First instant at which it can be redeemed.
     #[oai(nullable)]
     starts_at: MaybeUndefined<DateTime<Utc>>,
-    /// First instant at which it no longer can.
+    /// First instant at which it no longer can; not earlier than promised with coupons that were issued.
     #[oai(nullable)]
     ends_at: MaybeUndefined<DateTime<Utc>>,
-    /// Redemptions in all.
+    /// Redemptions of the shared code in all.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "2147483647")))]
     total_limit: MaybeUndefined<u32>,
-    /// Redemptions by one person.
+    /// Redemptions by one person in each period.
     #[oai(nullable, validator(minimum(value = "1"), maximum(value = "2147483647")))]
     limit_per_person: MaybeUndefined<u32>,
+    /// Of the limit per person; can change only in a draft.
+    limit_period: Option<Period>,
+    /// What a purchase must come to.
+    #[oai(nullable)]
+    minimum_spend: MaybeUndefined<Money>,
+    /// Who may redeem.
+    audience: Option<Audience>,
+    /// Whatever other programs want to find again; all of it is replaced.
+    #[oai(nullable)]
+    metadata: MaybeUndefined<BTreeMap<String, String>>,
 }
 
 impl Example for CampaignPatch {
     fn example() -> Self {
         Self {
             name: Some("Golden week".to_owned()),
-            code: None,
+            description: MaybeUndefined::Undefined,
+            code: MaybeUndefined::Undefined,
+            benefit: MaybeUndefined::Undefined,
             starts_at: MaybeUndefined::Undefined,
             ends_at: MaybeUndefined::Null,
             total_limit: MaybeUndefined::Value(1_000),
             limit_per_person: MaybeUndefined::Undefined,
+            limit_period: None,
+            minimum_spend: MaybeUndefined::Undefined,
+            audience: None,
+            metadata: MaybeUndefined::Undefined,
         }
     }
 }
 
-impl Input for CampaignPatch {
+/// The terms to change, as they were read.
+pub(super) struct TermsChange {
+    name: Option<String>,
+    description: MaybeUndefined<String>,
+    code: MaybeUndefined<CodeText>,
+    benefit: MaybeUndefined<campaign::Benefit>,
+    starts_at: MaybeUndefined<DateTime<Utc>>,
+    ends_at: MaybeUndefined<DateTime<Utc>>,
+    total_limit: MaybeUndefined<u32>,
+    limit_per_person: MaybeUndefined<u32>,
+    limit_period: Option<campaign::Period>,
+    minimum_spend: MaybeUndefined<campaign::Money>,
+    audience: Option<campaign::Audience>,
+    metadata: MaybeUndefined<BTreeMap<String, String>>,
+}
+
+impl Input for TermsChange {
+    type Document = CampaignPatch;
+
     fn read(fields: &mut Fields) -> Option<Self> {
         Some(Self {
             name: fields.changed("name", text),
-            code: fields.changed("code", code_text),
+            description: fields.given("description", text),
+            code: fields.given("code", code_text),
+            benefit: fields.given("benefit", benefit),
             starts_at: fields.given("starts_at", instant),
             ends_at: fields.given("ends_at", instant),
             total_limit: fields.given("total_limit", count),
             limit_per_person: fields.given("limit_per_person", count),
+            limit_period: fields.changed("limit_period", period),
+            minimum_spend: fields.given("minimum_spend", money),
+            audience: fields.changed("audience", audience),
+            metadata: fields.given("metadata", metadata),
         })
     }
 }
 
-impl CampaignPatch {
+impl TermsChange {
     /// The terms after the change.
-    pub(super) fn applied(&self, mut terms: Terms) -> Answer<Terms> {
+    pub(super) fn applied(&self, mut terms: Terms) -> Terms {
         fn apply<T: Clone>(term: &mut Option<T>, given: &MaybeUndefined<T>) {
             match given {
                 MaybeUndefined::Undefined => {}
@@ -311,16 +429,27 @@ impl CampaignPatch {
                 MaybeUndefined::Value(value) => *term = Some(value.clone()),
             }
         }
+        fn replace<T: Clone + Default>(term: &mut T, given: &MaybeUndefined<T>) {
+            match given {
+                MaybeUndefined::Undefined => {}
+                MaybeUndefined::Null => *term = T::default(),
+                MaybeUndefined::Value(value) => *term = value.clone(),
+            }
+        }
         if let Some(name) = &self.name {
             terms.name.clone_from(name);
         }
-        if let Some(text) = &self.code {
-            terms.code = code(text.clone())?;
-        }
+        replace(&mut terms.description, &self.description);
+        apply(&mut terms.code, &self.code);
+        apply(&mut terms.benefit, &self.benefit);
         apply(&mut terms.starts_at, &self.starts_at);
         apply(&mut terms.ends_at, &self.ends_at);
         apply(&mut terms.total_limit, &self.total_limit);
         apply(&mut terms.limit_per_person, &self.limit_per_person);
-        Ok(terms)
+        terms.limit_period = self.limit_period.unwrap_or(terms.limit_period);
+        apply(&mut terms.minimum_spend, &self.minimum_spend);
+        terms.audience = self.audience.unwrap_or(terms.audience);
+        replace(&mut terms.metadata, &self.metadata);
+        terms
     }
 }

@@ -16,7 +16,7 @@ use super::{
     activate::activate,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::Body,
-    campaign_json::{Campaign, CampaignDraft, CampaignPage, CampaignPatch, CampaignSort, CampaignStatus},
+    campaign_json::{Campaign, CampaignPage, CampaignSort, CampaignStatus, NewTerms, TermsChange},
     mutation::{Changed, Created, IfMatch, changed, created, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
@@ -34,6 +34,7 @@ const ATTEMPTS: usize = 20;
 pub(super) struct Campaigns(pub(super) App);
 
 #[derive(ApiResponse)]
+#[allow(clippy::large_enum_variant, reason = "made to be sent at once")]
 enum Found {
     /// The campaign.
     #[oai(status = 200)]
@@ -117,10 +118,10 @@ impl Campaigns {
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
         /// The terms.
-        body: Body<CampaignDraft>,
+        body: Body<NewTerms>,
     ) -> Answer<Created> {
         let once = once(&caller, idempotency_key.0, &["POST", "/api/campaigns", &body.canonical])?;
-        let command = Command::Draft { terms: body.value.terms()?, at: self.0.clock.now() };
+        let command = Command::Draft { terms: body.value.0, at: self.0.clock.now() };
         let wish = Wish { command, cause: caller.cause(), once, expected: Some(0) };
         created(&self.0.campaigns.send(&self.0.clock.new_id().to_string(), wish).await?)
     }
@@ -161,7 +162,7 @@ impl Campaigns {
     /// that is being redeemed changes all the time: send `If-Match: *` to change its terms whatever they are, or pause it
     /// first.
     ///
-    /// Problems: campaign-status, code-fixed, invalid-terms, limit-below-redeemed
+    /// Problems: campaign-status, code-fixed, invalid-terms, limit-below-redeemed, promise-broken
     #[oai(path = "/campaigns/:id", method = "patch", operation_id = "changeCampaign")]
     async fn change(
         &self,
@@ -175,7 +176,7 @@ impl Campaigns {
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
         /// The terms to change.
-        body: Body<CampaignPatch>,
+        body: Body<TermsChange>,
     ) -> Answer<Changed> {
         let if_match = if_match.0.ok_or(Kind::PreconditionRequired)?;
         let id = id.0.to_string();
@@ -199,7 +200,7 @@ impl Campaigns {
                     None => Err(Kind::PreconditionFailed.into()),
                 };
             }
-            let command = Command::ChangeTerms { terms: body.value.applied(terms)?, at: self.0.clock.now() };
+            let command = Command::ChangeTerms { terms: body.value.applied(terms), at: self.0.clock.now() };
             let wish = Wish { command, cause: caller.cause(), once: once.clone(), expected: Some(version) };
             match self.0.campaigns.send(&id, wish).await {
                 // Another change is on its way; the next look tells what became of it.
@@ -215,8 +216,8 @@ impl Campaigns {
 
     /// Open a campaign
     ///
-    /// Claims its code, so that no two campaigns ever run under the same one, and lets people redeem it inside its dates
-    /// and limits. A refusal because the code is in use is not kept under the Idempotency-Key: the same request may
+    /// Claims its shared code, so that no two campaigns ever run under the same one, and lets people redeem it inside its
+    /// dates and limits. Before `starts_at` it is scheduled, and opens by itself. A refusal because the code is in use is not kept under the Idempotency-Key: the same request may
     /// succeed once the code is free.
     ///
     /// Problems: campaign-status, code-in-use
@@ -286,6 +287,24 @@ impl Campaigns {
         idempotency_key: Header<Option<String>>,
     ) -> Answer<Changed> {
         self.step(&caller, id.0, idempotency_key.0, "end", |at| Command::End { at }).await
+    }
+
+    /// Put away a campaign
+    ///
+    /// One that has ended. Nothing of it is lost; it is only out of the way.
+    ///
+    /// Problems: campaign-status
+    #[oai(path = "/campaigns/:id/archive", method = "post", operation_id = "archiveCampaign")]
+    async fn archive(
+        &self,
+        caller: Allowed<CampaignsWrite>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        /// See `draftCampaign`.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+    ) -> Answer<Changed> {
+        self.step(&caller, id.0, idempotency_key.0, "archive", |at| Command::Archive { at }).await
     }
 }
 

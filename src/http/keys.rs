@@ -37,6 +37,9 @@ enum KeyScope {
     /// Write, open, stop and change campaigns.
     #[oai(rename = "campaigns:write")]
     CampaignsWrite,
+    /// Check, redeem, reserve and release coupons.
+    #[oai(rename = "coupons:redeem")]
+    CouponsRedeem,
     /// Read the log, which holds personal data.
     #[oai(rename = "events:read")]
     EventsRead,
@@ -50,6 +53,7 @@ impl From<Scope> for KeyScope {
         match scope {
             Scope::CampaignsRead => Self::CampaignsRead,
             Scope::CampaignsWrite => Self::CampaignsWrite,
+            Scope::CouponsRedeem => Self::CouponsRedeem,
             Scope::EventsRead => Self::EventsRead,
             Scope::Operations => Self::Operations,
         }
@@ -61,6 +65,7 @@ impl From<KeyScope> for Scope {
         match scope {
             KeyScope::CampaignsRead => Self::CampaignsRead,
             KeyScope::CampaignsWrite => Self::CampaignsWrite,
+            KeyScope::CouponsRedeem => Self::CouponsRedeem,
             KeyScope::EventsRead => Self::EventsRead,
             KeyScope::Operations => Self::Operations,
         }
@@ -106,6 +111,8 @@ fn scopes(value: Value) -> Result<Vec<KeyScope>, String> {
 }
 
 impl Input for KeyDraft {
+    type Document = Self;
+
     fn read(fields: &mut Fields) -> Option<Self> {
         let name = fields.required("name", name);
         let scopes = fields.required("scopes", scopes);

@@ -53,6 +53,8 @@ fn short(limit: usize) -> impl Fn(Value) -> Result<String, String> {
 }
 
 impl Input for Credentials {
+    type Document = Self;
+
     fn read(fields: &mut Fields) -> Option<Self> {
         let name = fields.optional("name", short(200));
         let password = fields.required("password", short(1000));

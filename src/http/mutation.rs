@@ -120,6 +120,7 @@ pub(super) fn once(caller: &Caller, key: Option<String>, parts: &[&str]) -> Answ
         source: format!("http:{}", caller.actor()).into(),
         key: key.into(),
         fingerprint: fingerprint(&parts),
+        keeps_refusals: true,
     }))
 }
 

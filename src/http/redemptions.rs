@@ -36,7 +36,7 @@ fn newest_first() -> Order {
 
 /// A redemption.
 #[derive(Object)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 struct Redemption {
     /// Its id.
     id: Uuid,
@@ -46,10 +46,18 @@ struct Redemption {
     number: i32,
     /// By whom: a pseudonym, the same in all campaigns.
     person: Uuid,
-    /// Their Telegram user id.
-    telegram_id: i64,
+    /// Their Telegram user id, if they came from there.
+    telegram_id: Option<i64>,
+    /// The batch of the unique code; without it, the shared code.
+    batch: Option<i32>,
+    /// The code's place in the batch, from 0.
+    index: Option<i32>,
+    /// Through which door: `bot` or `api`.
+    source: String,
     /// When.
     redeemed_at: DateTime<Utc>,
+    /// When it was rolled back, if it was.
+    released_at: Option<DateTime<Utc>>,
     /// Of its event in the log.
     position: i64,
 }
@@ -61,8 +69,12 @@ impl Example for Redemption {
             campaign_id: Uuid::from_u128(EXAMPLE_ID),
             number: 17,
             person: Uuid::from_u128(0x5d1a_8e62_04b7_8c31_9f05_0193_5c2e_7b4a),
-            telegram_id: 123_456_789,
+            telegram_id: Some(123_456_789),
+            batch: None,
+            index: None,
+            source: "bot".to_owned(),
             redeemed_at: DateTime::from_timestamp(1_800_003_600, 0).unwrap_or_default(),
+            released_at: None,
             position: 1042,
         }
     }
@@ -76,7 +88,11 @@ impl From<Row> for Redemption {
             number: row.number,
             person: row.person,
             telegram_id: row.telegram_id,
+            batch: row.batch,
+            index: row.index,
+            source: row.source,
             redeemed_at: row.redeemed_at,
+            released_at: row.released_at,
             position: row.position,
         }
     }

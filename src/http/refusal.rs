@@ -5,7 +5,7 @@ use std::error::Error;
 use aggregates::{campaign, code};
 
 use super::problem::{Kind, Problem};
-use crate::{access::AccessError, executor::SendError, feed::FeedError, log::LogError};
+use crate::{access::AccessError, coupons::LookupError, executor::SendError, feed::FeedError, log::LogError};
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
@@ -60,6 +60,12 @@ fn log_kind(error: &LogError) -> Kind {
 impl From<LogError> for Problem {
     fn from(error: LogError) -> Self {
         Self::from(log_kind(&error)).because(error)
+    }
+}
+
+impl From<LookupError> for Problem {
+    fn from(error: LookupError) -> Self {
+        Self::from(root_kind(&error)).because(error)
     }
 }
 
@@ -119,11 +125,40 @@ impl From<campaign::Refusal> for Problem {
             Refusal::CodeFixed => {
                 return Self::from(Kind::CodeFixed).with_error("code", "can be changed only in a draft");
             }
+            Refusal::PeriodFixed => {
+                return Self::from(Kind::PromiseBroken)
+                    .with_error("limit_period", "can be changed only before the campaign is activated");
+            }
+            Refusal::EndsBeforePromised { .. } => {
+                return Self::from(Kind::PromiseBroken)
+                    .with_error("ends_at", "must not be earlier than what was promised with issued coupons");
+            }
+            Refusal::BatchSize { most } => {
+                return Self::input("count", format!("must be a whole number from 1 to {most}"));
+            }
+            Refusal::ReservationTime { most_seconds } => {
+                return Self::input("seconds", format!("must be a whole number from 1 to {most_seconds}"));
+            }
+            Refusal::Reason => return Self::input("reason", "must have 1 to 500 characters, and not only spaces"),
             Refusal::Status { .. } => Kind::CampaignStatus,
             Refusal::NotStarted { .. } => Kind::CampaignNotStarted,
             Refusal::Over { .. } => Kind::CampaignOver,
             Refusal::Exhausted { .. } => Kind::CampaignExhausted,
             Refusal::PersonLimit { .. } => Kind::PersonLimit,
+            Refusal::NotHolder => Kind::NotHolder,
+            Refusal::BelowMinimum { .. } => Kind::BelowMinimum,
+            Refusal::OtherKindOfCode => Kind::OtherKindOfCode,
+            Refusal::UnknownCode => Kind::CodeUnknown,
+            Refusal::CodeUsed => Kind::CodeUsed,
+            Refusal::CodeRevoked => Kind::CodeRevoked,
+            // Numbers of batches come from a sequence.
+            Refusal::BatchExists { .. } => Kind::Busy,
+            Refusal::BatchMissing { .. } => Kind::BatchMissing,
+            Refusal::NoCodeLeft => Kind::NoCodeLeft,
+            Refusal::ReservationMissing => Kind::ReservationMissing,
+            Refusal::ReservationOfAnother => Kind::ReservationOfAnother,
+            Refusal::RedemptionMissing => Kind::RedemptionMissing,
+            Refusal::ReleasedBefore => Kind::ReleasedBefore,
         };
         Self::from(kind).with_detail(sentence(&refusal.to_string()))
     }

@@ -8,7 +8,7 @@ use super::{Job, JobError, worker::Claimed};
 use crate::{
     app::App,
     bots::{coupon, texts},
-    codes,
+    codes, coupons,
     integrations::telegram::{OutgoingMessage, TelegramError},
     log::Cause,
     rate::{self, Slot},
@@ -19,17 +19,20 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
     match job {
         Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, claimed.created_at, body).await,
         Job::TelegramMessage(message) => send(app, message).await,
-        Job::ConfirmRedemption { campaign, number, chat_id, language } => {
+        Job::ConfirmRedemption { campaign, number, coupon, chat_id, language } => {
             let id = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
             let found = projections::campaigns::find(&app.pool, id).await.map_err(|e| JobError::retry(&e))?;
-            let Some(campaign) = found else {
-                return Err(JobError::Retry {
-                    reason: "the campaign is not in the read model yet".to_owned(),
-                    after: None,
-                });
+            let behind =
+                || JobError::Retry { reason: "the campaign is not in the read model yet".to_owned(), after: None };
+            let campaign = found.ok_or_else(behind)?;
+            let code = match coupon {
+                Some(coupon) => {
+                    coupons::text(app, *coupon).await.map_err(|e| JobError::retry(&e))?.ok_or_else(behind)?
+                }
+                None => campaign.code.unwrap_or_default(),
             };
             let texts = texts::in_language(language.as_deref());
-            let text = texts.redeemed(&campaign.name, &campaign.code, *number);
+            let text = texts.redeemed(&campaign.name, &code, *number);
             send(app, &OutgoingMessage { chat_id: *chat_id, text, format: None, reply_to: None, silent: false }).await
         }
         Job::ReleaseCode { campaign, code } => release(app, claimed, campaign, code).await,

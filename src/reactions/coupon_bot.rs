@@ -1,6 +1,9 @@
 //! Who redeemed a code is told so.
 
-use aggregates::{Fact, campaign};
+use aggregates::{
+    Fact,
+    campaign::{self, Source},
+};
 use projections::Event;
 
 use super::Reaction;
@@ -15,13 +18,20 @@ impl Reaction for ConfirmRedemption {
 
     fn react(&self, event: &Event) -> Vec<NewJob> {
         match &event.fact {
-            Fact::Campaign(campaign::Event::Redeemed { number, telegram, .. }) => {
+            Fact::Campaign(campaign::Event::Redeemed {
+                number,
+                telegram: Some(telegram),
+                coupon,
+                source: Source::Bot,
+                ..
+            }) => {
                 let user = telegram.reveal();
                 vec![NewJob::because_of(
                     event,
                     Job::ConfirmRedemption {
                         campaign: event.stream.clone(),
                         number: *number,
+                        coupon: *coupon,
                         chat_id: user.id,
                         language: user.language.clone(),
                     },
@@ -30,10 +40,20 @@ impl Reaction for ConfirmRedemption {
             Fact::Campaign(
                 campaign::Event::Drafted { .. }
                 | campaign::Event::TermsChanged { .. }
+                | campaign::Event::Scheduled { .. }
                 | campaign::Event::Activated { .. }
                 | campaign::Event::Paused { .. }
                 | campaign::Event::Resumed { .. }
-                | campaign::Event::Ended { .. },
+                | campaign::Event::Ended { .. }
+                | campaign::Event::Archived { .. }
+                | campaign::Event::BatchMinted { .. }
+                | campaign::Event::BatchImported { .. }
+                | campaign::Event::BatchRevoked { .. }
+                | campaign::Event::Published { .. }
+                | campaign::Event::Reserved { .. }
+                | campaign::Event::ReservationEnded { .. }
+                | campaign::Event::Redeemed { .. }
+                | campaign::Event::Released { .. },
             )
             | Fact::Code(_) => vec![],
         }

@@ -19,15 +19,26 @@ impl Reaction for ReleaseCode {
         };
         match &event.fact {
             Fact::Campaign(
-                campaign::Event::Ended { code, .. } | campaign::Event::TermsChanged { released: Some(code), .. },
+                campaign::Event::Ended { code: Some(code), .. }
+                | campaign::Event::TermsChanged { released: Some(code), .. },
             ) => release(code),
             Fact::Campaign(
                 campaign::Event::Drafted { .. }
                 | campaign::Event::TermsChanged { released: None, .. }
+                | campaign::Event::Scheduled { .. }
                 | campaign::Event::Activated { .. }
                 | campaign::Event::Paused { .. }
                 | campaign::Event::Resumed { .. }
-                | campaign::Event::Redeemed { .. },
+                | campaign::Event::Ended { code: None, .. }
+                | campaign::Event::Archived { .. }
+                | campaign::Event::BatchMinted { .. }
+                | campaign::Event::BatchImported { .. }
+                | campaign::Event::BatchRevoked { .. }
+                | campaign::Event::Published { .. }
+                | campaign::Event::Reserved { .. }
+                | campaign::Event::ReservationEnded { .. }
+                | campaign::Event::Redeemed { .. }
+                | campaign::Event::Released { .. },
             )
             | Fact::Code(_) => vec![],
         }

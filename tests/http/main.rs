@@ -4,6 +4,7 @@
 
 mod access;
 mod campaigns;
+mod coupons;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
 #[path = "../support/database.rs"]
 mod database;

@@ -141,8 +141,12 @@ impl Appender {
         }
         if self.rng.gen_bool(0.3) {
             let key = self.rng.gen_range(0..self.plan.keys);
-            append.once =
-                Some(Once { source: "test".into(), key: format!("key-{key}").into(), fingerprint: [key as u8; 32] });
+            append.once = Some(Once {
+                source: "test".into(),
+                key: format!("key-{key}").into(),
+                fingerprint: [key as u8; 32],
+                keeps_refusals: true,
+            });
         }
         append
     }

@@ -27,7 +27,7 @@ async fn in_one_batch(database: &Database, appends: Vec<Append>) -> Vec<Outcome>
 }
 
 fn keyed(key: &str, mut append: Append) -> Append {
-    append.once = Some(Once { source: "test".into(), key: key.into(), fingerprint: [7; 32] });
+    append.once = Some(Once { source: "test".into(), key: key.into(), fingerprint: [7; 32], keeps_refusals: true });
     append
 }
 

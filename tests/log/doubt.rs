@@ -125,7 +125,10 @@ impl Writer {
 }
 
 fn keyed(key: &str, append: Append) -> Append {
-    Append { once: Some(Once { source: "test".into(), key: key.into(), fingerprint: [0; 32] }), ..append }
+    Append {
+        once: Some(Once { source: "test".into(), key: key.into(), fingerprint: [0; 32], keeps_refusals: true }),
+        ..append
+    }
 }
 
 async fn newest(log: &Log, stream: &str) -> i64 {

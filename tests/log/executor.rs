@@ -10,7 +10,7 @@ use std::{
 
 use aggregates::{
     Campaign, CodeText, Fact, PersonId, Personal, TelegramUser,
-    campaign::{Command, Event, Refusal, Status, Terms},
+    campaign::{Asked, Command, Event, Redemption, Refusal, Source, Status, Terms},
 };
 use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
@@ -32,7 +32,12 @@ pub(crate) fn wish(command: Command) -> Wish<Command> {
 
 fn keyed(key: &str, fingerprint: u8, command: Command) -> Wish<Command> {
     Wish {
-        once: Some(Once { source: "test".into(), key: key.into(), fingerprint: [fingerprint; 32] }),
+        once: Some(Once {
+            source: "test".into(),
+            key: key.into(),
+            fingerprint: [fingerprint; 32],
+            keeps_refusals: true,
+        }),
         ..wish(command)
     }
 }
@@ -44,21 +49,24 @@ fn expecting(version: i64, command: Command) -> Wish<Command> {
 pub(crate) fn draft(total_limit: Option<u32>) -> Command {
     let terms = Terms {
         name: "Gold week".to_owned(),
-        code: CodeText::new("GOLD10").expect("a code"),
-        starts_at: None,
-        ends_at: None,
+        code: Some(CodeText::new("GOLD10").expect("a code")),
         total_limit,
-        limit_per_person: None,
+        ..Terms::default()
     };
     Command::Draft { terms, at: AT }
 }
 
 pub(crate) fn redeem(number: u128) -> Command {
+    let telegram = Personal::new(TelegramUser { id: 7, name: Some("Anna".to_owned()), language: None });
     Command::Redeem {
-        redemption: Uuid::from_u128(number),
-        person: PersonId(Uuid::from_u128(number)),
-        telegram: Personal::new(TelegramUser { id: 7, name: Some("Anna".to_owned()), language: None }),
-        at: AT,
+        redemption: Redemption { id: Uuid::from_u128(number), telegram: Some(telegram), source: Source::Bot },
+        asked: Asked {
+            person: PersonId(Uuid::from_u128(number)),
+            coupon: None,
+            reservation: None,
+            spend: None,
+            at: AT,
+        },
     }
 }
 
@@ -338,7 +346,8 @@ async fn a_stream_expected_to_be_new_is_new_or_the_command_has_no_effect() {
             }
         }
         assert_eq!(drafted, 1);
-        let seen = [&two.a, &two.b].map(|executor| executor.look(&id, |campaign, version, _| (campaign.clone(), version)));
+        let seen =
+            [&two.a, &two.b].map(|executor| executor.look(&id, |campaign, version, _| (campaign.clone(), version)));
         for seen in futures_util::future::join_all(seen).await {
             let (campaign, version) = seen.expect("can be read");
             assert_eq!((campaign.status(), version), (Some(Status::Draft), 1));

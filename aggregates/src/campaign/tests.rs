@@ -1,20 +1,30 @@
 use cqrs_es::test::{AggregateTestExecutor, TestFramework};
 use proptest::prelude::*;
 
+use uuid::Uuid;
+
 use super::*;
+use crate::{PersonId, Personal, TelegramUser};
+
+mod coupons;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
 }
 
+fn code(text: &str) -> CodeText {
+    CodeText::new(text).unwrap()
+}
+
 fn terms() -> Terms {
     Terms {
         name: "Gold week".to_owned(),
-        code: CodeText::new("GOLD10").unwrap(),
+        code: Some(code("GOLD10")),
         starts_at: Some(at(0)),
         ends_at: Some(at(100)),
         total_limit: Some(2),
         limit_per_person: Some(1),
+        ..Terms::default()
     }
 }
 
@@ -26,13 +36,16 @@ fn user(n: u128) -> TelegramUser {
     TelegramUser { id: n as i64, name: None, language: None }
 }
 
+fn asked(n: u128, seconds: i64) -> Asked {
+    Asked { person: person(n), coupon: None, reservation: None, spend: None, at: at(seconds) }
+}
+
+fn redemption(n: u128) -> Redemption {
+    Redemption { id: Uuid::from_u128(n), telegram: Some(Personal::new(user(n))), source: Source::Bot }
+}
+
 fn redeem(n: u128, seconds: i64) -> Command {
-    Command::Redeem {
-        redemption: Uuid::from_u128(n),
-        person: person(n),
-        telegram: Personal::new(user(n)),
-        at: at(seconds),
-    }
+    Command::Redeem { redemption: redemption(n), asked: asked(n, seconds) }
 }
 
 fn redeemed(number: u32, n: u128, seconds: i64) -> Event {
@@ -40,7 +53,10 @@ fn redeemed(number: u32, n: u128, seconds: i64) -> Event {
         redemption: Uuid::from_u128(n),
         number,
         person: person(n),
-        telegram: Personal::new(user(n)),
+        telegram: Some(Personal::new(user(n))),
+        coupon: None,
+        reservation: None,
+        source: Source::Bot,
         at: at(seconds),
     }
 }
@@ -61,9 +77,11 @@ fn is_drafted_activated_paused_resumed_and_ended() {
     given(&[&active(), &[Event::Paused { at: at(1) }]])
         .when(Command::Resume { at: at(2) })
         .then_expect_events(vec![Event::Resumed { at: at(2) }]);
-    given(&[&active()])
-        .when(Command::End { at: at(3) })
-        .then_expect_events(vec![Event::Ended { code: terms().code, at: at(3) }]);
+    given(&[&active()]).when(Command::End { at: at(3) }).then_expect_events(vec![Event::Ended {
+        code: terms().code,
+        on_time: false,
+        at: at(3),
+    }]);
 }
 
 #[test]
@@ -74,7 +92,7 @@ fn refuses_what_its_status_does_not_allow() {
     given(&[&active()[..1]]).when(redeem(1, 1)).then_expect_error(refusal(Status::Draft, "redeemed"));
     given(&[&paused]).when(redeem(1, 1)).then_expect_error(refusal(Status::Paused, "redeemed"));
     given(&[&active()]).when(Command::Activate { at: at(1) }).then_expect_error(refusal(Status::Active, "activated"));
-    given(&[&active(), &[Event::Ended { code: terms().code, at: at(1) }]])
+    given(&[&active(), &[Event::Ended { code: terms().code, on_time: false, at: at(1) }]])
         .when(Command::Resume { at: at(2) })
         .then_expect_error(refusal(Status::Ended, "resumed"));
 }
@@ -106,24 +124,34 @@ fn keeps_what_was_promised_when_the_terms_change() {
     given(&[&used])
         .when(change(|t| t.total_limit = Some(1)))
         .then_expect_error(Refusal::LimitBelowRedeemed { redeemed: 2 });
-    given(&[&used]).when(change(|t| t.code = CodeText::new("OTHER").unwrap())).then_expect_error(Refusal::CodeFixed);
+    given(&[&used]).when(change(|t| t.code = Some(code("OTHER")))).then_expect_error(Refusal::CodeFixed);
     given(&[&used]).when(change(|_| {})).then_expect_events(vec![]);
     let mut renamed = terms();
-    renamed.code = CodeText::new("OTHER").unwrap();
+    renamed.code = Some(code("OTHER"));
     given(&[&active()[..1]])
-        .when(change(|t| t.code = CodeText::new("OTHER").unwrap()))
-        .then_expect_events(vec![Event::TermsChanged { terms: renamed, released: Some(terms().code), at: at(5) }]);
+        .when(change(|t| t.code = Some(code("OTHER"))))
+        .then_expect_events(vec![Event::TermsChanged { terms: renamed, released: terms().code, at: at(5) }]);
 }
 
 #[test]
 fn names_the_field_that_is_wrong() {
     type Change = fn(&mut Terms);
-    let wrong: [(&str, Change); 5] = [
+    let wrong: [(&str, Change); 12] = [
         ("name", |t| t.name = "  ".to_owned()),
         ("name", |t| t.name = "nul\0".to_owned()),
         ("ends_at", |t| t.ends_at = t.starts_at),
         ("total_limit", |t| t.total_limit = Some(0)),
         ("limit_per_person", |t| t.limit_per_person = Some(3)),
+        ("description", |t| t.description = "x".repeat(2_001)),
+        ("benefit", |t| t.benefit = Some(Benefit::Percent { basis_points: 10_001 })),
+        ("benefit", |t| t.benefit = Some(Benefit::Text { text: "bell\u{7}".to_owned() })),
+        ("total_limit", |t| t.code = None),
+        ("limit_period", |t| (t.limit_period, t.limit_per_person) = (Period::Day, None)),
+        ("minimum_spend", |t| {
+            t.benefit = Some(Benefit::Amount(Money { minor: 500, currency: Currency::new("EUR").unwrap() }));
+            t.minimum_spend = Some(Money { minor: 500, currency: Currency::new("USD").unwrap() });
+        }),
+        ("metadata", |t| t.metadata = [(String::new(), String::new())].into()),
     ];
     for (field, change) in wrong {
         let mut terms = terms();
@@ -154,10 +182,9 @@ proptest! {
                 2 => Command::Resume { at: at(seconds) },
                 _ => redeem(n, seconds),
             };
-            let before = campaign.status();
             for event in campaign.decide(&command).unwrap_or_default() {
                 if let Event::Redeemed { number, person, .. } = event {
-                    prop_assert_eq!(before, Some(Status::Active));
+                    prop_assert_eq!(campaign.status(), Some(Status::Active));
                     prop_assert!((0..100).contains(&seconds));
                     given.push(person);
                     prop_assert_eq!(number as usize, given.len());

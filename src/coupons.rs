@@ -1,0 +1,96 @@
+//! From the text of a code to what it stands for, and back.
+
+use std::time::Duration;
+
+use aggregates::{Code, CodeText, UniqueCode};
+use projections::coupons::{self, Batch};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    feed::{self, FeedError},
+    log::LogError,
+};
+
+/// What a code stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The campaign that knows whether it is good.
+    pub campaign: Uuid,
+    /// Which unique code it is; none: the campaign's shared one.
+    pub coupon: Option<UniqueCode>,
+}
+
+/// Why a code could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The stream of a shared code could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The read model could not be read.
+    #[error("the read model of coupons could not be read")]
+    Database(#[from] sqlx::Error),
+    /// The read model could not be waited for.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+}
+
+/// How long a code that was made with our key waits for its batch to be seen.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What a code stands for, however it was typed; none when nobody knows it.
+///
+/// # Errors
+/// [`LookupError`].
+pub async fn find(app: &App, typed: &str) -> Result<Option<Found>, LookupError> {
+    // Told by the key alone: guessing costs us nothing.
+    if let Ok(coupon) = UniqueCode::read(typed, app.code_key().await?) {
+        return Ok(batch_of(app, coupon)
+            .await?
+            .map(|batch| Found { campaign: batch.campaign_id, coupon: Some(coupon) }));
+    }
+    let Ok(code) = CodeText::new(typed) else { return Ok(None) };
+    let holder = app.codes.look(code.as_str(), |code, _, _| match code {
+        Code::Held { campaign } => Some(*campaign),
+        Code::Free => None,
+    });
+    if let Some(campaign) = holder.await? {
+        return Ok(Some(Found { campaign, coupon: None }));
+    }
+    let imported = coupons::imported(&app.pool, code.as_str()).await?;
+    Ok(imported.map(|(campaign, coupon)| Found { campaign, coupon: Some(coupon) }))
+}
+
+/// The text of a unique code; none when the read model does not know its batch yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn text(app: &App, coupon: UniqueCode) -> Result<Option<String>, sqlx::Error> {
+    let number = coupon.batch as i32;
+    match coupons::batch(&app.pool, number).await? {
+        Some(Batch { minted: true, .. }) => Ok(Some(minted(app, coupon).await?)),
+        Some(_) => {
+            let codes = coupons::imported_codes(&app.pool, number, coupon.index as i32, 1).await?;
+            Ok(codes.into_iter().next().filter(|(index, _)| *index == coupon.index as i32).map(|(_, code)| code))
+        }
+        None => Ok(None),
+    }
+}
+
+/// The text of a code that is made with our key.
+async fn minted(app: &App, coupon: UniqueCode) -> Result<String, sqlx::Error> {
+    let text = coupon.text(app.code_key().await?);
+    Ok(text.iter().map(|byte| char::from(*byte)).collect())
+}
+
+/// The batch of a code that was made with our key. It exists, or did when the
+/// code was made; if it is not to be seen yet, that is worth a moment.
+async fn batch_of(app: &App, coupon: UniqueCode) -> Result<Option<Batch>, LookupError> {
+    let number = coupon.batch as i32;
+    if let Some(batch) = coupons::batch(&app.pool, number).await? {
+        return Ok(Some(batch));
+    }
+    let newest = app.log.last_position().await?;
+    feed::wait_for(&app.pool, "coupons", newest, PATIENCE).await?;
+    Ok(coupons::batch(&app.pool, number).await?)
+}

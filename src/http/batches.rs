@@ -1,0 +1,339 @@
+//! Batches of unique codes: make, see, export, take back.
+
+use aggregates::{
+    CodeKey, UniqueCode,
+    campaign::{Command, Event},
+};
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream::BoxStream};
+use poem::{Body as HttpBody, IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse, Object, OpenApi,
+    param::{Header, Query},
+    payload::{Json, Payload},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    types::Example,
+};
+use projections::{campaigns, coupons as read_model};
+use uuid::Uuid;
+
+use super::{
+    Tags,
+    auth::{Allowed, CampaignsRead, CampaignsWrite},
+    body::{Body, Fields, Input, count},
+    mutation::{Changed, EXAMPLE_ID, changed, once},
+    params::{At, shows, usual_wait},
+    problem::{Answer, Kind},
+};
+use crate::{app::App, executor::Wish};
+
+pub(super) struct Batches(pub(super) App);
+
+/// How many unique codes to make.
+#[derive(Object)]
+#[oai(example, deny_unknown_fields)]
+struct BatchDraft {
+    /// At most 16,777,216.
+    #[oai(validator(minimum(value = "1"), maximum(value = "16777216")))]
+    count: u32,
+}
+
+impl Example for BatchDraft {
+    fn example() -> Self {
+        Self { count: 10_000 }
+    }
+}
+
+impl Input for BatchDraft {
+    type Document = Self;
+
+    fn read(fields: &mut Fields) -> Option<Self> {
+        Some(Self { count: fields.required("count", count)? })
+    }
+}
+
+/// A batch of unique codes.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none)]
+struct Batch {
+    /// Its number in this installation.
+    number: i32,
+    /// Of which campaign.
+    campaign_id: Uuid,
+    /// How many codes it has.
+    count: i32,
+    /// Whether its codes were made here; otherwise they were imported.
+    minted: bool,
+    /// Since when what is left of it is taken back.
+    revoked_at: Option<DateTime<Utc>>,
+    /// When it was made.
+    created_at: DateTime<Utc>,
+}
+
+impl Example for Batch {
+    fn example() -> Self {
+        Self {
+            number: 7,
+            campaign_id: Uuid::from_u128(EXAMPLE_ID),
+            count: 10_000,
+            minted: true,
+            revoked_at: None,
+            created_at: DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<read_model::Batch> for Batch {
+    fn from(row: read_model::Batch) -> Self {
+        Self {
+            number: row.number,
+            campaign_id: row.campaign_id,
+            count: row.count,
+            minted: row.minted,
+            revoked_at: row.revoked_at,
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// The batches of a campaign.
+#[derive(Object)]
+#[oai(example)]
+struct BatchList {
+    /// In the order of their numbers.
+    items: Vec<Batch>,
+}
+
+impl Example for BatchList {
+    fn example() -> Self {
+        Self { items: vec![Batch::example()] }
+    }
+}
+
+/// A new batch.
+#[derive(Object)]
+#[oai(example)]
+struct BatchChange {
+    /// Its number in this installation.
+    number: u32,
+    /// Of which campaign.
+    campaign_id: Uuid,
+    /// How many codes it has.
+    count: u32,
+    /// The campaign's version after it.
+    version: i64,
+    /// A read model that has come this far in the log shows it: see `min_position`.
+    position: i64,
+}
+
+impl Example for BatchChange {
+    fn example() -> Self {
+        Self { number: 7, campaign_id: Uuid::from_u128(EXAMPLE_ID), count: 10_000, version: 2, position: 1042 }
+    }
+}
+
+/// A batch was made.
+#[derive(ApiResponse)]
+enum BatchMade {
+    /// There is a new batch. The answer to a repeated request is the first one's.
+    #[oai(status = 201)]
+    Made(
+        Json<BatchChange>,
+        /// Where its codes are.
+        #[oai(header = "Location")]
+        String,
+        /// As `position` in the body.
+        #[oai(header = "Promostack-Position")]
+        i64,
+        /// `true` when the request had taken effect before, under the same Idempotency-Key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
+/// A table in parts, as comma-separated values (RFC 4180).
+struct Csv(BoxStream<'static, Result<Vec<u8>, std::io::Error>>);
+
+impl Payload for Csv {
+    const CONTENT_TYPE: &'static str = "text/csv";
+
+    fn schema_ref() -> MetaSchemaRef {
+        let example = Some("code\r\n7Q2M4K9WXA0ZT\r\nC41XN8RPD5E6H\r\n".into());
+        MetaSchemaRef::Inline(Box::new(MetaSchema { example, ..MetaSchema::new("string") }))
+    }
+}
+
+impl IntoResponse for Csv {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type("text/csv; charset=utf-8; header=present")
+            .body(HttpBody::from_bytes_stream(self.0))
+    }
+}
+
+impl ApiResponse for Csv {
+    fn meta() -> MetaResponses {
+        let content = vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }];
+        let table =
+            MetaResponse { description: "The table.", status: Some(200), status_range: None, content, headers: vec![] };
+        MetaResponses { responses: vec![table] }
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+#[OpenApi(tag = "Tags::Coupons")]
+impl Batches {
+    /// Make unique codes
+    ///
+    /// Each is good for one redemption. However many they are, they are made at once: what is kept is their number. The
+    /// codes have 13 letters and digits that are not mistaken for each other, and a typing error is told from a code that
+    /// does not exist.
+    ///
+    /// Problems: campaign-missing, campaign-status, other-kind-of-code
+    #[oai(path = "/campaigns/:id/batches", method = "post", operation_id = "mintBatch")]
+    async fn mint(
+        &self,
+        caller: Allowed<CampaignsWrite>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        /// See `draftCampaign`.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+        body: Body<BatchDraft>,
+    ) -> Answer<BatchMade> {
+        let once = once(&caller, idempotency_key.0, &["mint", &id.0.to_string(), &body.canonical])?;
+        let number: i32 =
+            sqlx::query_scalar!(r#"select nextval('code_batches')::int as "number!""#).fetch_one(&self.0.pool).await?;
+        let command = Command::Mint { batch: number as u32, count: body.value.count, at: self.0.clock.now() };
+        let wish = Wish { command, cause: caller.cause(), once, expected: None };
+        let done = self.0.campaigns.send(&id.0.to_string(), wish).await?;
+        let Some(Event::BatchMinted { batch, count, .. }) = done.events.first() else {
+            return Err(Kind::Internal.into());
+        };
+        let change = BatchChange {
+            number: *batch,
+            campaign_id: id.0,
+            count: *count,
+            version: done.version,
+            position: done.position,
+        };
+        let location = format!("/api/batches/{batch}/codes");
+        Ok(BatchMade::Made(Json(change), location, done.position, done.repeated.then(|| "true".to_owned())))
+    }
+
+    /// List a campaign's batches
+    ///
+    /// All of them, in the order of their numbers.
+    #[oai(path = "/campaigns/:id/batches", method = "get", operation_id = "listBatches")]
+    async fn list(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        /// The position that the read model must have reached: `Promostack-Position` of an earlier answer.
+        #[oai(validator(minimum(value = "0")))]
+        min_position: Query<Option<i64>>,
+        /// How long to wait for `min_position`, in milliseconds.
+        #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
+        wait_ms: Query<u64>,
+    ) -> Answer<Json<BatchList>> {
+        for name in ["campaigns", "coupons"] {
+            shows(&self.0, name, min_position.0, wait_ms.0).await?;
+        }
+        if !campaigns::exists(&self.0.pool, id.0).await? {
+            return Err(Kind::CampaignMissing.into());
+        }
+        let batches = read_model::batches(&self.0.pool, id.0).await?;
+        Ok(Json(BatchList { items: batches.into_iter().map(Batch::from).collect() }))
+    }
+
+    /// Export a batch's codes
+    ///
+    /// As a table with one column, `code`, a line each, in the order of their places; it is streamed, however long it is.
+    /// Whoever has it can redeem them all.
+    ///
+    /// Problems: batch-missing
+    #[oai(path = "/batches/:number/codes", method = "get", operation_id = "exportBatch")]
+    async fn export(
+        &self,
+        _caller: Allowed<CampaignsWrite>,
+        /// The batch's number.
+        number: At<i32>,
+        /// The position that the read model must have reached: `Promostack-Position` of an earlier answer.
+        #[oai(validator(minimum(value = "0")))]
+        min_position: Query<Option<i64>>,
+        /// How long to wait for `min_position`, in milliseconds.
+        #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
+        wait_ms: Query<u64>,
+    ) -> Answer<Csv> {
+        shows(&self.0, "coupons", min_position.0, wait_ms.0).await?;
+        let batch = read_model::batch(&self.0.pool, number.0).await?.ok_or(Kind::BatchMissing)?;
+        let header = futures_util::stream::once(async { Ok(b"code\r\n".to_vec()) });
+        if batch.minted {
+            return Ok(Csv(header.chain(minted(self.0.code_key().await?.clone(), &batch)).boxed()));
+        }
+        Ok(Csv(header.chain(imported(self.0.clone(), &batch)).boxed()))
+    }
+
+    /// Take back a batch
+    ///
+    /// Codes that are redeemed stay so; those that are left are good for nothing any more.
+    ///
+    /// Problems: batch-missing
+    #[oai(path = "/batches/:number/revoke", method = "post", operation_id = "revokeBatch")]
+    async fn revoke(
+        &self,
+        caller: Allowed<CampaignsWrite>,
+        /// The batch's number.
+        number: At<i32>,
+        /// See `draftCampaign`.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
+    ) -> Answer<Changed> {
+        let once = once(&caller, idempotency_key.0, &["revoke", &number.0.to_string()])?;
+        let batch = read_model::batch(&self.0.pool, number.0).await?.ok_or(Kind::BatchMissing)?;
+        let command = Command::RevokeBatch { batch: batch.number as u32, at: self.0.clock.now() };
+        let wish = Wish { command, cause: caller.cause(), once, expected: None };
+        changed(&self.0.campaigns.send(&batch.campaign_id.to_string(), wish).await?)
+    }
+}
+
+/// Codes in one part of an export.
+const PART: usize = 8_192;
+
+/// The codes of a batch, made part by part as they are sent.
+fn minted(key: CodeKey, batch: &read_model::Batch) -> BoxStream<'static, Result<Vec<u8>, std::io::Error>> {
+    let (number, count) = (batch.number as u32, batch.count as u32);
+    let part = move |from: u32| {
+        let to = count.min(from.saturating_add(PART as u32));
+        let mut lines = Vec::with_capacity((to - from) as usize * (UniqueCode::LENGTH + 2));
+        for index in from..to {
+            lines.extend_from_slice(&UniqueCode { batch: number, index }.text(&key));
+            lines.extend_from_slice(b"\r\n");
+        }
+        Ok(lines)
+    };
+    futures_util::stream::iter((0..count).step_by(PART).map(part)).boxed()
+}
+
+/// The codes of a batch, read part by part as they are sent.
+fn imported(app: App, batch: &read_model::Batch) -> BoxStream<'static, Result<Vec<u8>, std::io::Error>> {
+    let number = batch.number;
+    let read = move |from: Option<i32>| {
+        let app = app.clone();
+        async move {
+            let from = from?;
+            let codes = read_model::imported_codes(&app.pool, number, from, PART as i64).await;
+            let codes = match codes {
+                Ok(codes) => codes,
+                // A table that breaks off must not look like one that is complete.
+                Err(error) => return Some((Err(std::io::Error::other(error)), None)),
+            };
+            let next = codes.last().map(|(index, _)| index + 1)?;
+            let lines: String = codes.into_iter().map(|(_, code)| code + "\r\n").collect();
+            Some((Ok(lines.into_bytes()), Some(next)))
+        }
+    };
+    futures_util::stream::unfold(Some(0), read).boxed()
+}

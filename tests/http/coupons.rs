@@ -1,0 +1,207 @@
+//! Coupons through the API: unique codes, reservations, releases, publications.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use promostack::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::world::{Answer, Send, World, until};
+
+async fn ok(answer: Answer) -> Answer {
+    assert!(answer.status.is_success(), "{answer:?}");
+    answer
+}
+
+/// An active campaign with these terms; its id.
+async fn campaign(world: &World, terms: Value) -> String {
+    let draft = ok(world.post("/api/campaigns", terms).await).await;
+    let id = draft.json["id"].as_str().unwrap().to_owned();
+    ok(world.post(&format!("/api/campaigns/{id}/activate"), json!({})).await).await;
+    id
+}
+
+async fn redeem(world: &World, code: &str, customer: &str) -> Answer {
+    world.post("/api/coupons/redeem", json!({ "code": code, "customer": customer })).await
+}
+
+/// The campaign as the read model shows it once it has seen `answer`.
+async fn seen(world: &World, id: &str, answer: &Answer) -> Value {
+    ok(world.get(&format!("/api/campaigns/{id}?min_position={}", answer.json["position"])).await).await.json
+}
+
+#[tokio::test]
+async fn unique_codes_are_made_exported_redeemed_and_taken_back() {
+    let world = World::new().await;
+    let id = campaign(&world, json!({ "name": "Partners", "benefit": { "kind": "free_days", "days": 30 } })).await;
+    let path = format!("/api/campaigns/{id}/batches");
+    let make = async || {
+        world
+            .admin("POST", &path)
+            .await
+            .header("idempotency-key", "b1")
+            .json(&json!({ "count": 20_000 }))
+            .answer()
+            .await
+    };
+    let made = ok(make().await).await;
+    assert_eq!(made.status, 201);
+    assert_eq!(made.json["number"], ok(make().await).await.json["number"], "the same request makes one batch");
+    let position = &made.json["position"];
+    let table = ok(world.get(&format!("{}?min_position={position}", made.header("location"))).await).await;
+    assert!(table.header("content-type").starts_with("text/csv"), "{table:?}");
+    let codes: Vec<&str> = table.text.split_terminator("\r\n").collect();
+    assert_eq!((codes[0], codes.len()), ("code", 20_001));
+    assert_eq!(codes.iter().collect::<BTreeSet<_>>().len(), 20_001, "all differ");
+
+    let typed = format!("{}-{} {}", &codes[1][..4], &codes[1][4..8], &codes[1][8..]).to_lowercase();
+    let offer = ok(world.post("/api/coupons/validate", json!({ "code": typed, "customer": "anna" })).await).await;
+    assert_eq!((&offer.json["name"], &offer.json["benefit"]["days"]), (&json!("Partners"), &json!(30)));
+    let redeemed = ok(redeem(&world, &typed, "anna").await).await;
+    assert_eq!((&redeemed.json["campaign_id"], &redeemed.json["number"]), (&json!(id), &json!(1)));
+    redeem(&world, codes[1], "berta").await.expect(409, "code-used");
+    let wrong = if codes[2].starts_with('A') { "B" } else { "A" };
+    let typo = redeem(&world, &format!("{wrong}{}", &codes[2][1..]), "anna").await;
+    typo.expect(404, "code-unknown");
+    assert!(typo.json["detail"].as_str().unwrap().contains("typing error"), "{typo:?}");
+
+    let revoked = ok(world.post(&format!("/api/batches/{}/revoke", made.json["number"]), json!({})).await).await;
+    assert_eq!(revoked.json["events"], json!(["BatchRevoked"]));
+    redeem(&world, codes[2], "anna").await.expect(409, "code-revoked");
+    let batches = world.get(&format!("{path}?min_position={}", revoked.json["position"])).await;
+    assert_eq!(batches.json["items"][0]["count"], 20_000);
+    assert!(batches.json["items"][0]["revoked_at"].is_string(), "{batches:?}");
+    world.get("/api/batches/77/codes").await.expect(404, "batch-missing");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_coupon_is_kept_free_redeemed_and_released() {
+    let world = World::new().await;
+    let terms = json!({
+        "name": "Gold week", "code": "GOLD10", "total_limit": 1, "limit_per_person": 1,
+        "minimum_spend": { "minor": 5000, "currency": "EUR" },
+    });
+    let id = campaign(&world, terms).await;
+    let spend = json!({ "minor": 5000, "currency": "eur" });
+    let body = |customer: &str, more: Value| {
+        let mut body = json!({ "code": "gold10", "customer": customer, "spend": spend });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    redeem(&world, "GOLD10", "anna").await.expect(409, "below-minimum");
+    let kept = ok(world.post("/api/coupons/reserve", body("anna", json!({ "seconds": 600 }))).await).await;
+    let reservation = &kept.json["id"];
+    assert_eq!(seen(&world, &id, &kept).await["reserved"], 1);
+    world.post("/api/coupons/redeem", body("berta", json!({}))).await.expect(409, "campaign-exhausted");
+    world
+        .post("/api/coupons/redeem", body("berta", json!({ "reservation": reservation })))
+        .await
+        .expect(409, "reservation-of-another");
+    let redeemed =
+        ok(world.post("/api/coupons/redeem", body("anna", json!({ "reservation": reservation }))).await).await;
+    let now = seen(&world, &id, &redeemed).await;
+    assert_eq!((&now["reserved"], &now["redeemed"]), (&json!(0), &json!(1)));
+
+    let release = format!("/api/redemptions/{}/release", redeemed.json["id"].as_str().unwrap());
+    until(async || world.get("/api/redemptions").await.json["items"][0]["id"] == redeemed.json["id"]).await;
+    let silent = world.post(&release, json!({ "reason": " " })).await;
+    silent.expect(400, "invalid-input");
+    assert_eq!(silent.fields(), ["reason"]);
+    let released = ok(world.post(&release, json!({ "reason": "sent back" })).await).await;
+    world.post(&release, json!({ "reason": "sent back" })).await.expect(409, "released-before");
+    let now = seen(&world, &id, &released).await;
+    assert_eq!((&now["redeemed"], &now["released"]), (&json!(0), &json!(1)));
+    let again = ok(world.post("/api/coupons/redeem", body("anna", json!({}))).await).await;
+    assert_eq!(again.json["number"], 2, "a number is not given again");
+
+    // A place that is kept for a second comes free by itself.
+    let raised = world.admin("PATCH", &format!("/api/campaigns/{id}")).await.header("if-match", "*");
+    ok(raised.json(&json!({ "total_limit": 2 })).answer().await).await;
+    let kept = ok(world.post("/api/coupons/reserve", body("berta", json!({ "seconds": 1 }))).await).await;
+    assert_eq!(seen(&world, &id, &kept).await["reserved"], 1);
+    until(async || world.get(&format!("/api/campaigns/{id}")).await.json["reserved"] == 0).await;
+    let gone = world.post(&format!("/api/reservations/{}/cancel", kept.json["id"].as_str().unwrap()), json!({})).await;
+    gone.expect(404, "reservation-missing");
+    let late = world.post("/api/coupons/redeem", body("berta", json!({ "reservation": kept.json["id"] }))).await;
+    late.expect(404, "reservation-missing");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_publication_is_repeatable_by_its_source() {
+    let world = World::new().await;
+    let id = campaign(&world, json!({ "name": "Welcome", "audience": "holders" })).await;
+    let publish = async |customer: &str, source: &str| {
+        world.post(&format!("/api/campaigns/{id}/publish"), json!({ "customer": customer, "source_id": source })).await
+    };
+    publish("anna", "order-1").await.expect(409, "no-code-left");
+    ok(world.post(&format!("/api/campaigns/{id}/batches"), json!({ "count": 2 })).await).await;
+    // That there was none before is no answer for ever.
+    let (first, second) = (ok(publish("anna", "order-1").await).await, ok(publish("berta", "order-3").await).await);
+    assert_ne!(first.json["code"], second.json["code"]);
+    let again = ok(publish("anna", "order-1").await).await;
+    assert_eq!((&again.json["code"], &again.json["id"]), (&first.json["code"], &first.json["id"]));
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    publish("berta", "order-1").await.expect(422, "idempotency-key-reused");
+    publish("carla", "order-4").await.expect(409, "no-code-left");
+    let code = first.json["code"].as_str().unwrap();
+    redeem(&world, code, "carla").await.expect(409, "not-holder");
+    ok(redeem(&world, code, "anna").await).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_campaign_opens_and_ends_by_itself() {
+    let world = World::new().await;
+    let now = || Clock::system().now();
+    let (start, end) = (now() + TimeDelta::milliseconds(1_500), now() + TimeDelta::milliseconds(4_000));
+    let id = campaign(&world, json!({ "name": "Flash", "code": "FLASH", "starts_at": start, "ends_at": end })).await;
+    let status = async || world.get(&format!("/api/campaigns/{id}")).await.json["status"].clone();
+    until(async || status().await == "scheduled").await;
+    if now() < start {
+        redeem(&world, "FLASH", "anna").await.expect(409, "campaign-not-started");
+    }
+    until(async || status().await == "active").await;
+    assert!(now() >= start);
+    until(async || status().await == "ended").await;
+    assert!(now() >= end);
+    ok(world.post(&format!("/api/campaigns/{id}/archive"), json!({})).await).await;
+    until(async || status().await == "archived").await;
+    // Its code is another's to have.
+    until(async || redeem(&world, "FLASH", "anna").await.problem() == "code-unknown").await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_merchant_may_redeem_and_nothing_else() {
+    let world = World::new().await;
+    let id = campaign(&world, json!({ "name": "Gold week", "code": "GOLD10" })).await;
+    let key = world.key("merchant", &["coupons:redeem"]).await;
+    let send = |method: &str, path: &str, body: Value| {
+        world.plain(method, path).header("x-api-key", &key).json(&body).answer()
+    };
+    let done = send("POST", "/api/coupons/redeem", json!({ "code": "GOLD10", "telegram_id": 7 })).await;
+    assert_eq!(done.status, 200, "{done:?}");
+    send("GET", &format!("/api/campaigns/{id}"), json!({})).await.expect(403, "scope-missing");
+    send("POST", &format!("/api/campaigns/{id}/publish"), json!({})).await.expect(403, "scope-missing");
+    for (body, field) in [
+        (json!({ "code": "GOLD10" }), "customer"),
+        (json!({ "code": "GOLD10", "customer": "a", "telegram_id": 7 }), "customer"),
+        (json!({ "code": "", "customer": "a" }), "code"),
+        (json!({ "code": "x".repeat(65), "customer": "a" }), "code"),
+        (json!({ "code": "GOLD10", "customer": "a\u{7}" }), "customer"),
+        (json!({ "code": "GOLD10", "customer": "a", "spend": { "minor": -1, "currency": "EUR" } }), "spend"),
+        (json!({ "code": "GOLD10", "customer": "a", "spend": { "minor": 1, "currency": "EURO" } }), "spend"),
+        (json!({ "code": "GOLD10", "customer": "a", "reservation": "x" }), "reservation"),
+    ] {
+        let answer = send("POST", "/api/coupons/redeem", body.clone()).await;
+        answer.expect(400, "invalid-input");
+        assert!(answer.fields().contains(&field), "{body}: {answer:?}");
+    }
+    // A letter that only looks like one.
+    send("POST", "/api/coupons/redeem", json!({ "code": "G\u{41e}LD10", "customer": "a" }))
+        .await
+        .expect(404, "code-unknown");
+    world.end().await;
+}
