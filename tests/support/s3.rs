@@ -2,6 +2,7 @@
 //! who may and until when. It can be made to be busy or to hang.
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -19,6 +20,7 @@ use s3s::{
     S3Result,
     access::{S3Access, S3AccessContext},
     auth::SimpleAuth,
+    host::MultiDomain,
     s3_error,
     service::S3ServiceBuilder,
 };
@@ -26,12 +28,14 @@ use s3s_fs::FileSystem;
 use tokio::{net::TcpListener, task::JoinSet};
 
 pub const BUCKET: &str = "promo.files";
+/// Below it, hosts are named after buckets, for whoever can find them.
+pub const DOMAIN: &str = "spaces.test";
 pub const ACCESS_KEY: &str = "DO00TESTACCESSKEY";
 pub const SECRET_KEY: &str = "a/secret+key/for=tests";
 
 /// It stops with this value.
 pub struct S3 {
-    pub url: String,
+    pub address: SocketAddr,
     folder: Scratch,
     pub mood: Arc<Mood>,
     _tasks: JoinSet<()>,
@@ -78,9 +82,11 @@ impl S3 {
         let mut service = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         service.set_access(Gate(mood.clone()));
-        let service = service.build();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let hosts = [address.to_string(), format!("{DOMAIN}:{}", address.port())];
+        service.set_host(MultiDomain::new(&hosts).unwrap());
+        let service = service.build();
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let server = auto::Builder::new(TokioExecutor::new());
@@ -93,7 +99,7 @@ impl S3 {
                 });
             }
         });
-        Self { url, folder, mood, _tasks: tasks }
+        Self { address, folder, mood, _tasks: tasks }
     }
 
     /// As SPACES_… would say it.
@@ -101,7 +107,7 @@ impl S3 {
         Bucket {
             name: BUCKET.to_owned(),
             region: "nyc3".to_owned(),
-            endpoint: self.url.parse().unwrap(),
+            endpoint: format!("http://{}", self.address).parse().unwrap(),
             in_host: false,
             access_key: Secret::new(ACCESS_KEY.to_owned()),
             secret_key: Secret::new(SECRET_KEY.to_owned()),

@@ -24,7 +24,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::support::{
     eventually,
-    s3::{ACCESS_KEY, S3, SECRET_KEY, Scratch},
+    s3::{ACCESS_KEY, BUCKET, DOMAIN, S3, SECRET_KEY, Scratch},
 };
 
 const PNG: &str = "image/png";
@@ -190,6 +190,22 @@ async fn a_bucket_keeps_objects() {
     let error = storage.get(&key("huge")).await.unwrap_err();
     assert!(matches!(error, StorageError::TooLarge { bytes, .. } if bytes == MOST_BYTES + 1), "{error:?}");
     assert_eq!(storage.size(&key("huge")).await.unwrap(), Some(MOST_BYTES + 1));
+}
+
+/// As with DigitalOcean: the host names the bucket, the path the object alone.
+#[tokio::test]
+async fn a_bucket_in_the_host_keeps_objects() {
+    let s3 = S3::serve().await;
+    let host = format!("{BUCKET}.{DOMAIN}");
+    let endpoint = format!("http://{host}:{}", s3.address.port()).parse().unwrap();
+    let objects = Objects::Bucket(Bucket { endpoint, in_host: true, ..s3.settings() });
+    let http = reqwest::Client::builder().resolve(&host, s3.address).build().unwrap();
+    let storage = Storage::open(&objects, http.clone()).unwrap();
+    keeps_objects(&storage).await;
+    assert!(s3.bucket().join("health/probe").exists());
+
+    let probe = storage.presigned_get(&key("health/probe"), Duration::from_secs(60)).await.unwrap().unwrap();
+    assert_eq!(http.get(probe.reveal()).send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -411,10 +427,11 @@ async fn a_store_that_is_down_is_an_outage() {
 async fn a_store_that_hangs_is_not_waited_for() {
     let s3 = S3::serve().await;
     let patience = Duration::from_millis(300);
-    let storage = open(&s3.objects()).with_patience(patience);
+    let patient = open(&s3.objects());
+    let storage = patient.clone().with_patience(patience);
     let object = key("templates/a");
-    storage.put(&object, Bytes::from_static(b"here"), PNG).await.unwrap();
-    s3.mood.stuck.store(3, Ordering::SeqCst);
+    patient.put(&object, Bytes::from_static(b"here"), PNG).await.unwrap();
+    s3.mood.stuck.store(u32::MAX, Ordering::SeqCst);
     for operation in 0..3 {
         let began = Instant::now();
         let error = match operation {
@@ -426,5 +443,6 @@ async fn a_store_that_hangs_is_not_waited_for() {
         assert!(error.is_transient());
         assert!(began.elapsed() >= patience);
     }
-    assert_eq!(storage.get(&object).await.unwrap().unwrap(), "here");
+    s3.mood.stuck.store(0, Ordering::SeqCst);
+    assert_eq!(patient.get(&object).await.unwrap().unwrap(), "here");
 }

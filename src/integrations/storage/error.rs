@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::wire::Answer;
 
-/// Why an operation on object storage failed. No variant holds a key of ours or an object's content.
+/// Why an operation on object storage failed. No variant holds an access key, a signature or an object's content.
 #[derive(Debug, Error)]
 pub enum StorageError {
     /// The object is larger than we hold in memory.
