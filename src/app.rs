@@ -24,7 +24,10 @@ use crate::{
     config::Config,
     executor::{Executor, LoadTask, Loader},
     feed::{self, Consumer, Feed, FeedError},
-    integrations::telegram::Telegram,
+    integrations::{
+        storage::{Storage, StorageError},
+        telegram::Telegram,
+    },
     jobs::worker::Worker,
     log::{Log, LogTask},
     metrics::Metrics,
@@ -74,6 +77,8 @@ pub struct Parts {
     pub codes: Executor<Code>,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
+    /// Uploaded and rendered files.
+    pub storage: Storage,
     /// Wake-ups.
     pub wake: Wake,
     /// For Prometheus.
@@ -118,6 +123,9 @@ pub enum AppError {
     /// The HTTP client could not be made.
     #[error("the HTTP client could not be made")]
     Http(#[source] reqwest::Error),
+    /// The settings of the object storage make none.
+    #[error("the object storage cannot be set up")]
+    Storage(#[source] StorageError),
     /// No connection within the time a start waits.
     #[error("the database cannot be reached")]
     Connect(#[source] sqlx::Error),
@@ -139,7 +147,7 @@ impl App {
     /// Puts the parts together. Nothing happens: no connection, no task.
     ///
     /// # Errors
-    /// [`AppError::Address`] or [`AppError::Http`].
+    /// [`AppError::Address`], [`AppError::Http`] or [`AppError::Storage`].
     pub fn build(config: Config, database_url: &str, clock: Clock) -> Result<Self, AppError> {
         let options = PgConnectOptions::from_str(database_url)
             .map_err(AppError::Address)?
@@ -161,6 +169,7 @@ impl App {
         let (log, log_task) = Log::new(pool.clone(), options.clone(), wake.clone(), metrics.clone());
         let (loader, load_task) = Loader::new(pool.clone());
         let http = crate::integrations::http_client().map_err(AppError::Http)?;
+        let storage = Storage::open(&config.objects, http.clone()).map_err(AppError::Storage)?;
         let telegram = config
             .telegram_bot_token
             .as_ref()
@@ -174,6 +183,7 @@ impl App {
             options,
             log,
             telegram,
+            storage,
             wake,
             metrics,
             started: AtomicBool::new(false),

@@ -6,6 +6,10 @@ use reqwest::Url;
 
 use crate::{rate::Limits, secrets::Secret};
 
+mod objects;
+
+pub use objects::{Bucket, Objects};
+
 /// Where the database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Database {
@@ -33,6 +37,8 @@ pub struct Config {
     pub sandbox: bool,
     /// Where the database is.
     pub database: Database,
+    /// Where uploaded and rendered files are kept.
+    pub objects: Objects,
     /// `PROMOSTACK_PG_BIN`: where PostgreSQL's server binaries are, when not in a usual place.
     pub postgres_bin: Option<PathBuf>,
     /// `PATH`, for finding them.
@@ -74,6 +80,7 @@ impl Config {
     pub fn read(sandbox: bool, variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let text = |name: &'static str| variable(name).filter(|value| !value.trim().is_empty());
         let secret = |name| text(name).map(Secret::new);
+        let home = || PathBuf::from(text("PROMOSTACK_HOME").unwrap_or("./.promostack".to_owned()));
         let config = Self {
             bind: parsed("BIND", text("BIND"), "an IP address")?.unwrap_or([127, 0, 0, 1].into()),
             port: parsed("PORT", text("PORT"), "a port from 0 to 65535")?.unwrap_or(5000),
@@ -84,7 +91,8 @@ impl Config {
                 Some(_) => return Err(wrong("REPLIT_DEPLOYMENT", "must be 1 or 0")),
             },
             sandbox,
-            database: database(text)?,
+            database: database(home, text)?,
+            objects: Objects::read(home(), text)?,
             postgres_bin: text("PROMOSTACK_PG_BIN").map(Into::into),
             path: variable("PATH").map(Into::into),
             admin_password: secret("ADMIN_PASSWORD"),
@@ -159,7 +167,10 @@ fn seconds(
     }
 }
 
-fn database(text: impl Fn(&'static str) -> Option<String>) -> Result<Database, ConfigError> {
+fn database(
+    home: impl Fn() -> PathBuf,
+    text: impl Fn(&'static str) -> Option<String>,
+) -> Result<Database, ConfigError> {
     if let Some(url) = text("DATABASE_URL") {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(wrong("DATABASE_URL", "must begin with postgres:// or postgresql://"));
@@ -172,7 +183,7 @@ fn database(text: impl Fn(&'static str) -> Option<String>) -> Result<Database, C
                 return Err(wrong(name, "means nothing without DB_HOST"));
             }
         }
-        return Ok(Database::Private { home: text("PROMOSTACK_HOME").unwrap_or("./.promostack".to_owned()).into() });
+        return Ok(Database::Private { home: home() });
     };
     let mut url = Url::parse("postgres://localhost/promostack").expect("a constant address");
     let set = |result: Result<(), ()>, name| result.map_err(|()| wrong(name, "makes no database address"));
@@ -208,6 +219,7 @@ mod tests {
             ("DATABASE_URL", "mysql://secret"),
             ("ADMIN_PASSWORD", "secret"),
             ("TELEGRAM_MESSAGES_PER_SECOND", "0"),
+            ("SPACES_REGION", "secret"),
             ("JOB_LEASE_SECONDS", "NaN"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
@@ -223,6 +235,9 @@ mod tests {
             ("ADMIN_PASSWORD", "hunter22"),
             ("TELEGRAM_BOT_TOKEN", "1:hunter22"),
             ("ENTRYLAB_API_KEY", "hunter22hunter22"),
+            ("SPACES_ACCESS_KEY", "hunter22"),
+            ("SPACES_SECRET_KEY", "hunter22"),
+            ("SPACES_BUCKET", "promo"),
         ])
         .unwrap();
         assert!(!format!("{config:?}").contains("hunter"));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+pub mod storage;
 pub mod telegram;
 
 /// Builds the one HTTP client that all integrations share.
@@ -18,5 +19,9 @@ pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .tcp_nodelay(true)
+        // As a dependency turns both on: nothing we call needs HTTP/2, where one stalled connection stalls
+        // all requests, and whom we trust is in the binary, not on the machine.
+        .http1_only()
+        .tls_built_in_native_certs(false)
         .build()
 }

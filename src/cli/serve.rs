@@ -206,6 +206,7 @@ fn banner(app: &App, address: SocketAddr, login: &AdminLogin, place: &str, twin:
         (None, false) => "unavailable: TELEGRAM_BOT_TOKEN is not set",
     };
     lines.push(format!("  Telegram          {telegram}"));
+    lines.push(format!("  Files             {}", app.storage));
     lines.join("\n")
 }
 

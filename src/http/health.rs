@@ -10,6 +10,7 @@ use super::{
 use crate::{
     app::{App, MIGRATIONS},
     feed,
+    integrations::storage::Keeper,
 };
 
 /// How long the database may take to answer.
@@ -43,6 +44,25 @@ enum IntegrationStatus {
     Unavailable,
 }
 
+/// What keeps uploaded and rendered files.
+#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
+#[oai(rename_all = "snake_case")]
+enum StorageKeeper {
+    /// An S3-compatible service.
+    S3,
+    /// A folder of this machine.
+    Folder,
+}
+
+/// How well the object storage is.
+#[derive(Object)]
+struct StorageHealth {
+    /// What keeps the files.
+    keeper: StorageKeeper,
+    /// Whether a file could be written and read within the last half minute.
+    status: HealthStatus,
+}
+
 /// How far a feed has come.
 #[derive(Object)]
 struct FeedHealth {
@@ -58,7 +78,7 @@ struct FeedHealth {
 #[derive(Object)]
 #[oai(example)]
 struct Health {
-    /// The worst of all below. A missing Telegram degrades it.
+    /// The worst of all below. A missing Telegram or a storage that does not work degrades it.
     status: HealthStatus,
     /// The version of this program.
     version: String,
@@ -66,6 +86,8 @@ struct Health {
     database: HealthStatus,
     /// What stands behind the coupon bot.
     telegram: IntegrationStatus,
+    /// What keeps uploaded and rendered files.
+    storage: StorageHealth,
     /// Feeds that are further behind than a minute degrade it.
     feeds: Vec<FeedHealth>,
 }
@@ -77,6 +99,7 @@ impl Example for Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             database: HealthStatus::Ok,
             telegram: IntegrationStatus::Live,
+            storage: StorageHealth { keeper: StorageKeeper::S3, status: HealthStatus::Ok },
             feeds: vec![FeedHealth { name: "campaigns".to_owned(), lag_events: 0, lag_seconds: 0.0 }],
         }
     }
@@ -103,7 +126,9 @@ impl HealthApi {
     /// Always 200, whatever is not well: for a status code, see `/api/health/ready`.
     #[oai(path = "/health", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Answer<Json<Health>> {
-        let standings = match tokio::time::timeout(PATIENCE, feed::standings(&self.0.pool)).await {
+        let standings = tokio::time::timeout(PATIENCE, feed::standings(&self.0.pool));
+        let (standings, storage_is_well) = tokio::join!(standings, self.0.storage.is_well());
+        let standings = match standings {
             Ok(Ok(standings)) => Some(standings),
             Ok(Err(_)) | Err(_) => None,
         };
@@ -112,10 +137,17 @@ impl HealthApi {
             (Some(_), true) => IntegrationStatus::Sandbox,
             (Some(_), false) => IntegrationStatus::Live,
         };
+        let storage = StorageHealth {
+            keeper: match self.0.storage.keeper() {
+                Keeper::S3 => StorageKeeper::S3,
+                Keeper::Folder => StorageKeeper::Folder,
+            },
+            status: if storage_is_well { HealthStatus::Ok } else { HealthStatus::Unavailable },
+        };
         let database = if standings.is_some() { HealthStatus::Ok } else { HealthStatus::Unavailable };
         let feeds = standings.unwrap_or_default();
         let behind = feeds.iter().any(|feed| feed.lag_seconds > LAG);
-        let status = if behind || telegram == IntegrationStatus::Unavailable {
+        let status = if behind || telegram == IntegrationStatus::Unavailable || !storage_is_well {
             HealthStatus::Degraded.max(database)
         } else {
             database
@@ -125,6 +157,7 @@ impl HealthApi {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             database,
             telegram,
+            storage,
             feeds: feeds
                 .into_iter()
                 .map(|feed| FeedHealth { name: feed.feed, lag_events: feed.lag_events, lag_seconds: feed.lag_seconds })

@@ -15,6 +15,7 @@ async fn health_tells_what_stands_behind() {
     assert_eq!(health.status, 200);
     assert_eq!((&health.json["status"], &health.json["database"]), (&json!("ok"), &json!("ok")), "{health:?}");
     assert_eq!(health.json["telegram"], "live");
+    assert_eq!(health.json["storage"], json!({ "keeper": "folder", "status": "ok" }));
     assert!(health.json["feeds"].as_array().unwrap().len() >= 3);
     assert_eq!(world.plain("GET", "/api/health/live").answer().await.status, 200);
     assert_eq!(world.plain("GET", "/api/health/ready").answer().await.status, 200);
@@ -29,6 +30,26 @@ async fn health_tells_what_stands_behind() {
         away.expect(503, "database-unavailable");
         assert_eq!(away.header("retry-after"), "1");
     }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_storage_that_does_not_work_is_told() {
+    let mut variables = variables();
+    // The address of no service.
+    for (name, value) in [
+        ("SPACES_ACCESS_KEY", "key"),
+        ("SPACES_SECRET_KEY", "secret"),
+        ("SPACES_BUCKET", "promo"),
+        ("SPACES_ENDPOINT", "http://127.0.0.1:9"),
+    ] {
+        variables.push((name, value.to_owned()));
+    }
+    let world = World::with(Database::fresh().await, &variables, Role::Web).await;
+    let health = world.plain("GET", "/api/health").answer().await;
+    assert_eq!((health.status.as_u16(), &health.json["status"]), (200, &json!("degraded")), "{health:?}");
+    assert_eq!(health.json["storage"], json!({ "keeper": "s3", "status": "unavailable" }));
+    assert_eq!(world.plain("GET", "/api/health/ready").answer().await.status, 200);
     world.end().await;
 }
 

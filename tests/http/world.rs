@@ -28,6 +28,7 @@ pub(crate) fn variables() -> Vec<(&'static str, String)> {
         ("TELEGRAM_BOT_TOKEN", BOT_TOKEN.to_owned()),
         ("TELEGRAM_API_URL", "http://127.0.0.1:9/".to_owned()),
         ("SHUTDOWN_SECONDS", "60".to_owned()),
+        ("PROMOSTACK_HOME", env!("CARGO_TARGET_TMPDIR").to_owned()),
     ]
 }
 

@@ -10,6 +10,7 @@
 pub mod balancer;
 pub mod database;
 pub mod process;
+pub mod s3;
 pub mod telegram;
 
 use std::time::Duration;

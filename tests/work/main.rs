@@ -8,3 +8,4 @@ mod jobs;
 mod leases;
 mod rates;
 mod schema;
+mod storage;
