@@ -120,18 +120,19 @@ impl Renderer {
     fn write(&self, text: &str, field: &Field, pixmap: &mut PixmapMut) {
         let (x, y, width, height) = (field.x as f32, field.y as f32, field.width as f32, field.height as f32);
         // Bold letters reach half a stroke further on either side.
-        let room = if field.bold { width - BOLD * field.font_size as f32 } else { width };
+        let stroke = if field.bold { BOLD * field.font_size as f32 } else { 0.0 };
+        let (left, room) = (x + stroke / 2.0, width - stroke);
         let fitted = fit::fit(text, field.face, &self.fonts, room, height, field.font_size as f32);
         let size = fitted.size;
         let top = y + (height - size * LEADING * fitted.lines.len() as f32) / 2.0;
         // Emoji are drawings already; thicker lines would fill them in.
         let (mut letters, mut emoji) = (Pen::default(), Pen::default());
         for (index, line) in fitted.lines.iter().enumerate() {
-            let slack = width - line.width * size;
+            let slack = room - line.width * size;
             let start = match field.align {
-                Align::Left => x,
-                Align::Centre => x + slack / 2.0,
-                Align::Right => x + slack,
+                Align::Left => left,
+                Align::Centre => left + slack / 2.0,
+                Align::Right => left + slack,
             };
             let baseline = top + size * (LEADING * (index as f32 + 0.5) + CAPITAL / 2.0);
             for glyph in &line.glyphs {

@@ -139,7 +139,8 @@ pub(crate) fn draw(bytes: &[u8], limits: &Limits, fonts: &Fonts) -> Result<Pixma
     if bytes.len() > Background::MOST_SVG_BYTES {
         return Err(SvgError::Bytes { bytes: bytes.len() }.into());
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| SvgError::Encoding)?;
+    // UTF-16 may be UTF-8 by chance, with a zero beside every letter.
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0')).ok_or(SvgError::Encoding)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii_start();
     scan::scan(text)?;
     let options = roxmltree::ParsingOptions { allow_dtd: false, nodes_limit: scan::MOST_NODES, ..Default::default() };
