@@ -113,3 +113,61 @@ fn cut(
     }
     drawn
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Size and lines, as the clusters that were asked for, of a text in 300 × `height` pixels.
+    fn fitted(typed: &str, height: f32) -> (f32, Vec<usize>) {
+        let fonts = Fonts::bundled();
+        let fitted = fit(typed, Face::Sans, &fonts, 300.0, height, 40.0);
+        for line in &fitted.lines {
+            assert!(line.width * fitted.size <= 300.01, "{} pixels wide", line.width * fitted.size);
+        }
+        let used = fitted.size * LEADING * fitted.lines.len() as f32;
+        assert!(used <= height + 0.01, "{used} pixels high");
+        (fitted.size, fitted.lines.iter().map(|line| line.glyphs.len()).collect())
+    }
+
+    #[test]
+    fn what_fits_keeps_its_size() {
+        assert_eq!(fitted("Gift", 60.0), (40.0, vec![4]));
+        assert_eq!(fitted("  Gift \n", 60.0), (40.0, vec![4]));
+        assert_eq!(fitted("", 60.0), (40.0, vec![]));
+    }
+
+    #[test]
+    fn a_low_box_makes_letters_small() {
+        assert_eq!(fitted("Gift", 24.0), (20.0, vec![4]));
+    }
+
+    #[test]
+    fn a_long_text_shrinks_before_it_is_cut() {
+        let (size, lines) = fitted("A longer text for one line", 50.0);
+        assert!(size < 40.0 && size > 20.0, "{size}");
+        assert_eq!(lines.len(), 1);
+    }
+
+    #[test]
+    fn a_high_box_has_more_lines() {
+        assert_eq!(fitted("A longer text for two lines", 100.0), (40.0, vec![17, 9]));
+    }
+
+    #[test]
+    fn what_is_too_long_ends_in_an_ellipsis() {
+        for (typed, height, count) in
+            [("word ".repeat(50), 60.0, 2), ("x".repeat(350), 30.0, 1), ("山".repeat(900), 60.0, 2)]
+        {
+            let (size, lines) = fitted(&typed, height);
+            let least = (40.0_f32.min(height / LEADING) * LEAST_SHARE).max(LEAST_SIZE);
+            assert!((size - least).abs() < 1.0, "{size}");
+            assert_eq!(lines.len(), count);
+            let fonts = Fonts::bundled();
+            let last = fit(&typed, Face::Sans, &fonts, 300.0, height, 40.0).lines.pop().unwrap();
+            let dots = Clusters::read("…", Face::Sans, &fonts).line(0..1, &fonts).glyphs[0];
+            let glyph = last.glyphs.last().unwrap();
+            assert_eq!((glyph.id, glyph.font), (dots.id, dots.font), "{typed}");
+        }
+    }
+}

@@ -147,3 +147,45 @@ impl Font {
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0020}'..='\u{e007f}')
 }
+
+#[cfg(test)]
+mod tests {
+    use skrifa::outline::pen::NullPen;
+
+    use super::*;
+
+    #[test]
+    fn every_glyph_of_every_font_can_be_drawn() {
+        for Font { font, .. } in &Fonts::bundled().fonts {
+            let (outlines, settings) = (font.outline_glyphs(), Size::new(40.0));
+            let mut drawn = 0;
+            for (_, glyph) in font.charmap().mappings() {
+                if let Some(outline) = outlines.get(glyph) {
+                    outline.draw(DrawSettings::unhinted(settings, LocationRef::default()), &mut NullPen).unwrap();
+                    drawn += 1;
+                }
+            }
+            assert!(drawn > 800, "{drawn} glyphs");
+        }
+    }
+
+    #[test]
+    fn each_script_has_its_font() {
+        let fonts = Fonts::bundled();
+        for (cluster, sans, mono) in [
+            ("A", Some(UBUNTU), Some(HACK)),
+            ("Ж", Some(UBUNTU), Some(HACK)),
+            ("Ω", Some(UBUNTU), Some(HACK)),
+            ("ש", Some(DEJAVU), Some(DEJAVU)),
+            ("م", Some(DEJAVU), Some(DEJAVU)),
+            (BOX, Some(DEJAVU), Some(HACK)),
+            ("🚀", Some(EMOJI), Some(EMOJI)),
+            ("❤\u{fe0f}", Some(EMOJI), Some(EMOJI)),
+            ("👨\u{200d}👩", Some(EMOJI), Some(EMOJI)),
+            ("山", None, None),
+        ] {
+            assert_eq!(fonts.covering(cluster, Face::Sans), sans, "{cluster}");
+            assert_eq!(fonts.covering(cluster, Face::Mono), mono, "{cluster}");
+        }
+    }
+}

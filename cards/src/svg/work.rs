@@ -130,7 +130,8 @@ impl Price {
             let period = f64::from(dashes.iter().sum::<f32>()) / dashes.len().max(1) as f64;
             let length: f64 = steps(path, Transform::identity()).map(|(from, to)| f64::from(from.distance(to))).sum();
             self.dashes += length / period.max(1e-9);
-            if !(self.dashes <= MOST_DASHES) {
+            // Not a number is too many.
+            if self.dashes.is_nan() || self.dashes > MOST_DASHES {
                 return Err(SvgError::Work("time"));
             }
         }
@@ -158,7 +159,7 @@ impl Price {
 
     fn add(&mut self, work: f64) -> Result<(), SvgError> {
         self.work += work;
-        // Written so that what is not a number is refused, too.
+        // Not a number is too much.
         if self.work <= MOST_WORK { Ok(()) } else { Err(SvgError::Work("time")) }
     }
 }
