@@ -52,10 +52,10 @@ pub enum UploadError {
     #[error("the PNG image is truncated or corrupt")]
     Png(#[source] png::DecodingError),
     /// A JPEG that is truncated or corrupt.
-    #[error("the JPEG image is truncated or corrupt: {0}")]
+    #[error(transparent)]
     Jpeg(#[from] JpegError),
     /// An SVG that does more than draw, or cannot be drawn.
-    #[error("the SVG image is not accepted: {0}")]
+    #[error(transparent)]
     Svg(#[from] SvgError),
 }
 

@@ -10,25 +10,25 @@ const MOST_SCANS: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum JpegError {
     /// The end mark is missing.
-    #[error("it ends too early")]
+    #[error("the JPEG image is truncated or corrupt: it ends too early")]
     Short,
     /// Something else is where a marker should be.
-    #[error("a segment does not start with a marker")]
+    #[error("the JPEG image is truncated or corrupt: a segment does not start with a marker")]
     NoMarker,
     /// Several images in one, or none.
-    #[error("it has {frames} pictures instead of one")]
+    #[error("the JPEG image cannot be read: it has {frames} pictures instead of one")]
     Frames {
         /// How many.
         frames: usize,
     },
     /// Progressive without end.
-    #[error("it has more than {MOST_SCANS} scans")]
+    #[error("the JPEG image cannot be read: it has more than {MOST_SCANS} scans")]
     Scans,
     /// The picture itself cannot be decoded.
-    #[error("its picture cannot be decoded")]
+    #[error("the JPEG image is truncated or corrupt: its picture cannot be decoded")]
     Decode(#[source] DecodeErrors),
     /// Neither grey nor colours that can be shown.
-    #[error("its colours are of an unknown kind")]
+    #[error("the JPEG image cannot be read: its colours are of an unknown kind")]
     Colours,
 }
 

@@ -37,7 +37,7 @@ pub struct Values {
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
     /// The layout does not fit the background.
-    #[error("the layout does not fit the background: {0}")]
+    #[error(transparent)]
     Layout(#[from] InvalidLayout),
     /// The QR code would be too fine to read.
     #[error("a link of {bytes} bytes is too long for a QR code of {side} pixels")]

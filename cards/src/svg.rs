@@ -29,91 +29,93 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum SvgError {
     /// More than [`Background::MOST_SVG_BYTES`].
-    #[error("it has {bytes} bytes; at most {} are accepted", Background::MOST_SVG_BYTES)]
+    #[error("the SVG has {bytes} bytes; at most {} are accepted", Background::MOST_SVG_BYTES)]
     Bytes {
         /// Its length.
         bytes: usize,
     },
     /// UTF-16 or something else.
-    #[error("its text must be UTF-8")]
+    #[error("the SVG must be UTF-8")]
     Encoding,
     /// A document type, which may define entities.
-    #[error("it must not have a DOCTYPE or define entities")]
+    #[error("the SVG must not have a DOCTYPE or define entities")]
     Doctype,
     /// An instruction to somebody, as `<?xml-stylesheet?>`.
-    #[error("it must not have processing instructions such as <?{name}?>")]
+    #[error("the SVG must not have processing instructions such as <?{name}?>")]
     Instruction {
         /// To whom.
         name: String,
     },
     /// Elements within elements within elements.
-    #[error("its elements are nested more than {most} deep")]
+    #[error("the SVG has elements nested more than {most} deep")]
     Depth {
         /// Deepest.
         most: usize,
     },
     /// Too many elements.
-    #[error("it has more than {most} elements")]
+    #[error("the SVG has more than {most} elements")]
     Elements {
         /// Most.
         most: usize,
     },
     /// Too many attributes on one element.
-    #[error("an element has more than {most} attributes")]
+    #[error("the SVG has an element with more than {most} attributes")]
     Attributes {
         /// Most.
         most: usize,
     },
     /// Not well-formed.
-    #[error("it is not well-formed")]
-    Syntax(#[source] roxmltree::Error),
+    #[error("the SVG is not well-formed: {0}")]
+    Syntax(roxmltree::Error),
     /// An element that is not on the list of those that only draw.
-    #[error("the element <{name}> is not allowed")]
+    #[error("the SVG has an element <{name}>, which is not accepted")]
     Element {
         /// Its name.
         name: String,
     },
     /// A script in an attribute, as `onload`.
-    #[error("the event attribute {name} is not allowed")]
+    #[error("the SVG has an event attribute {name}, which is not accepted")]
     EventAttribute {
         /// Its name.
         name: String,
     },
     /// An attribute that changes what others mean, or draws without end.
-    #[error("the attribute {name} is not allowed")]
+    #[error("the SVG has an attribute {name}, which is not accepted")]
     Attribute {
         /// Its name.
         name: String,
     },
     /// It refers to something outside of itself.
-    #[error("{name} refers to something else than #id or, for <image>, a PNG or JPEG image as data: URL")]
+    #[error(
+        "the SVG has a reference in {name} to something else than #id or, for <image>, a PNG or JPEG image as data: URL"
+    )]
     Reference {
         /// The attribute, or `style`.
         name: String,
     },
     /// A style sheet with more than plain rules for plain selectors.
-    #[error("its style is not accepted: {reason}")]
+    #[error("the SVG has a style that is not accepted: {reason}")]
     Style {
         /// What is wrong with it.
         reason: &'static str,
     },
     /// An image within it is not accepted.
-    #[error("an image in it is not accepted")]
-    Image(#[source] Box<UploadError>),
+    #[error("the SVG has an image that is not accepted: {0}")]
+    Image(Box<UploadError>),
     /// It draws itself within itself.
-    #[error("it refers to itself in a circle")]
+    #[error("the SVG refers to itself in a circle")]
     Circle,
     /// What is drawn repeatedly amounts to too much.
-    #[error("it draws too much by repetition")]
+    #[error("the SVG draws too much by repetition")]
     Repetition,
     /// It has no width and height, or cannot be laid out.
-    #[error("it cannot be laid out")]
-    LayOut(#[source] usvg::Error),
+    #[error("the SVG cannot be laid out: {0}")]
+    LayOut(usvg::Error),
     /// Drawing it takes too long or too much memory.
-    #[error("drawing it takes too much {0}")]
+    #[error("the SVG takes too much {0} to draw")]
     Work(&'static str),
     /// Drawing it failed.
-    #[error("it cannot be drawn")]
+    #[error("the SVG cannot be drawn")]
     Draw,
 }
 
