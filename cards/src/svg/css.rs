@@ -2,21 +2,25 @@
 
 use super::SvgError;
 
-/// Longest style sheet, all together, in bytes. Every rule is held against
-/// every element.
+/// Longest style sheet, all together, in bytes.
 pub(super) const LONGEST: usize = 16 * 1024;
+
+/// Most selectors times elements: each is held against each.
+pub(super) const MOST_MATCHES: usize = 4_000_000;
 
 /// Checks a style sheet: rules only, for elements, classes and ids without
 /// regard to where they are, because that is judged in time exponential in the
 /// depth. What clips or masks has to be an attribute, where it can be weighed.
+/// Returns how many selectors there are.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn check_sheet(sheet: &str) -> Result<(), SvgError> {
+pub(super) fn check_sheet(sheet: &str) -> Result<usize, SvgError> {
     let wrong = |reason| Err(SvgError::Style { reason });
     if sheet.len() > LONGEST {
         return wrong("at most 16 KiB of style sheets are accepted");
     }
+    let mut count = 0;
     let mut rest = &*without_comments(sheet);
     while let Some((selectors, following)) = rest.split_once('{') {
         let Some((declarations, following)) = following.split_once('}') else {
@@ -24,6 +28,7 @@ pub(super) fn check_sheet(sheet: &str) -> Result<(), SvgError> {
         };
         check_text(selectors)?;
         for selector in selectors.split(',').map(str::trim) {
+            count += 1;
             let plain = |c: char| c.is_alphanumeric() || matches!(c, '.' | '#' | '-' | '_' | '*');
             if !selector.chars().all(plain) {
                 return wrong("only selectors of an element, class or id are accepted");
@@ -36,7 +41,7 @@ pub(super) fn check_sheet(sheet: &str) -> Result<(), SvgError> {
         }
         rest = following;
     }
-    if rest.trim().is_empty() { Ok(()) } else { wrong("there is something outside of rules, such as @import") }
+    if rest.trim().is_empty() { Ok(count) } else { wrong("there is something outside of rules, such as @import") }
 }
 
 /// The names and values of declarations.

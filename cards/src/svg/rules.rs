@@ -51,7 +51,7 @@ const NOTES: [&str; 6] = [
 /// # Errors
 /// The first that is not.
 pub(super) fn check(document: &Document, images: &Limits) -> Result<(), SvgError> {
-    let (mut sheets, mut pixels) = (0, 0);
+    let (mut elements, mut sheets, mut selectors, mut pixels) = (0, 0, 0, 0);
     for node in document.descendants() {
         if node.is_pi() {
             return Err(SvgError::Instruction { name: quoted(node.pi().map_or("", |pi| pi.target)) });
@@ -59,6 +59,7 @@ pub(super) fn check(document: &Document, images: &Limits) -> Result<(), SvgError
         if !node.is_element() {
             continue;
         }
+        elements += 1;
         check_element(node, document)?;
         for attribute in node.attributes() {
             let name = attribute.name();
@@ -90,8 +91,11 @@ pub(super) fn check(document: &Document, images: &Limits) -> Result<(), SvgError
             if sheets > css::LONGEST || node.children().any(|child| !child.is_text()) {
                 return Err(SvgError::Style { reason: "only plain text of at most 16 KiB is accepted" });
             }
-            css::check_sheet(&sheet)?;
+            selectors += css::check_sheet(&sheet)?;
         }
+    }
+    if selectors * elements > css::MOST_MATCHES {
+        return Err(SvgError::Style { reason: "there are too many selectors for so many elements" });
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use resvg::usvg::roxmltree::{Document, Node, NodeId};
 use super::{SvgError, css};
 
 /// Heaviest document. An element weighs one, its attributes one for each 64
-/// bytes, a text one for each letter and more in many pieces.
+/// bytes, a text four for each letter and more in many pieces.
 const HEAVIEST: u64 = 60_000;
 
 /// Deepest nesting, with what is referred to in the place of the reference.
@@ -100,5 +100,5 @@ fn letters(node: Node) -> u64 {
     let texts = node.descendants().filter(Node::is_text).filter_map(|text| text.text());
     let letters: usize = texts.map(str::len).sum();
     let pieces = node.descendants().filter(Node::is_element).count();
-    letters as u64 * (1 + pieces as u64 / 8)
+    letters as u64 * (4 + pieces as u64 / 8)
 }

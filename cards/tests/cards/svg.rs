@@ -146,6 +146,7 @@ fn what_explodes_is_refused_in_time() {
         ),
         (svg(&" ".repeat(1024 * 1024)), "at most 1048576 are accepted"),
         (svg(&format!("<style>{}</style>", "a{b:c}".repeat(20_000))), "16 KiB"),
+        (svg(&format!("<style>{}</style>{}", "a,b{c:d}".repeat(1_000), "<g/>".repeat(9_000))), "too many selectors"),
         (svg(&pieces), "too much by repetition"),
         (large(&layers(20)), "too much memory"),
         (large(&"<rect width='4000' height='2000' fill-opacity='.5'/>".repeat(5_000)), "too much time"),
