@@ -1,0 +1,29 @@
+//! How a coupon looks: backgrounds and values in, PNG out.
+//!
+//! Everything here is pure: no clock, no I/O, nothing async, no fonts of the
+//! machine. A [`Background`] is an upload that was read with suspicion, or
+//! [`Renderer::ticket`]; a [`Layout`] says what is written where; the
+//! [`Renderer`] draws [`Values`] on it.
+//!
+//! The licences of the fonts are told in `README.md`.
+
+mod background;
+mod fit;
+mod fonts;
+mod jpeg;
+mod layout;
+mod link;
+mod qr;
+mod raster;
+mod render;
+mod svg;
+mod text;
+mod ticket;
+
+pub use background::{Background, UploadError};
+pub use fonts::Face;
+pub use jpeg::JpegError;
+pub use layout::{Align, Content, Field, InvalidLayout, Layout, LayoutProblem};
+pub use link::{LinkError, deep_link};
+pub use render::{RenderError, Renderer, Values};
+pub use svg::SvgError;
