@@ -20,6 +20,7 @@ use tokio::{sync::OnceCell, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    cards::Drawer,
     clock::Clock,
     config::Config,
     executor::{Executor, LoadTask, Loader},
@@ -79,6 +80,10 @@ pub struct Parts {
     pub telegram: Option<Telegram>,
     /// Uploaded and rendered files.
     pub storage: Storage,
+    /// Who the coupon bot is, once it was asked.
+    pub bot: OnceCell<BotIdentity>,
+    /// Draws coupons.
+    pub drawer: Drawer,
     /// Wake-ups.
     pub wake: Wake,
     /// For Prometheus.
@@ -184,6 +189,8 @@ impl App {
             log,
             telegram,
             storage,
+            bot: OnceCell::new(),
+            drawer: Drawer::default(),
             wake,
             metrics,
             started: AtomicBool::new(false),

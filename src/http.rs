@@ -10,6 +10,7 @@ mod batches;
 mod body;
 mod campaign_json;
 mod campaigns;
+mod cards;
 mod coupons;
 mod document;
 mod edge;
@@ -64,6 +65,7 @@ type Apis = (
     redemptions::Redemptions,
     coupons::Coupons,
     batches::Batches,
+    cards::Cards,
     events::Events,
     operations::Operations,
     login::Session,
@@ -78,6 +80,7 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         redemptions::Redemptions(app.clone()),
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
+        cards::Cards(app.clone()),
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },

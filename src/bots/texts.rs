@@ -1,5 +1,8 @@
 //! What the bot says, in one catalogue.
 
+use aggregates::campaign::Benefit;
+use chrono::{DateTime, Utc};
+
 /// The texts of one language.
 #[derive(Debug, Clone, Copy)]
 pub struct Texts;
@@ -35,6 +38,29 @@ impl Texts {
         format!("Done! {code} is redeemed.\n\n{campaign}\nRedemption no. {number}")
     }
 
+    /// What a coupon is good for.
+    #[must_use]
+    pub fn benefit(self, benefit: &Benefit) -> String {
+        match benefit {
+            Benefit::Percent { basis_points } => {
+                let (whole, rest) = (basis_points / 100, basis_points % 100);
+                let fraction = format!(".{rest:02}");
+                let fraction = if rest == 0 { "" } else { fraction.trim_end_matches('0') };
+                format!("{whole}{fraction}% off")
+            }
+            Benefit::Amount(money) => format!("{money} off"),
+            Benefit::FreeDays { days: 1 } => "1 day free".to_owned(),
+            Benefit::FreeDays { days } => format!("{days} days free"),
+            Benefit::Text { text } => text.clone(),
+        }
+    }
+
+    /// Until when a coupon is good.
+    #[must_use]
+    pub fn valid_until(self, ends_at: DateTime<Utc>) -> String {
+        format!("Valid until {}", ends_at.format("%-d %B %Y, %H:%M UTC"))
+    }
+
     /// The person had it already.
     #[must_use]
     pub fn redeemed_before(self, code: &str, limit: u32) -> String {
@@ -50,5 +76,20 @@ impl Texts {
     #[must_use]
     pub const fn not_redeemable(self) -> &'static str {
         "Sorry, this code cannot be redeemed. Please check it for typing errors; it may also not have started yet, or be used up."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn benefits_read_as_people_say_them() {
+        let said = |benefit: &Benefit| in_language(None).benefit(benefit);
+        for (basis_points, wanted) in [(1_000, "10% off"), (1_250, "12.5% off"), (5, "0.05% off"), (10_000, "100% off")] {
+            assert_eq!(said(&Benefit::Percent { basis_points }), wanted);
+        }
+        assert_eq!(said(&Benefit::FreeDays { days: 1 }), "1 day free");
+        assert_eq!(said(&Benefit::FreeDays { days: 30 }), "30 days free");
     }
 }
