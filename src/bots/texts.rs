@@ -86,7 +86,8 @@ mod tests {
     #[test]
     fn benefits_read_as_people_say_them() {
         let said = |benefit: &Benefit| in_language(None).benefit(benefit);
-        for (basis_points, wanted) in [(1_000, "10% off"), (1_250, "12.5% off"), (5, "0.05% off"), (10_000, "100% off")] {
+        for (basis_points, wanted) in [(1_000, "10% off"), (1_250, "12.5% off"), (5, "0.05% off"), (10_000, "100% off")]
+        {
             assert_eq!(said(&Benefit::Percent { basis_points }), wanted);
         }
         assert_eq!(said(&Benefit::FreeDays { days: 1 }), "1 day free");

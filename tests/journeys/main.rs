@@ -10,4 +10,5 @@ mod first_campaign;
 mod lifecycle;
 mod race;
 mod rebuild;
+mod unique_codes;
 mod webhook;
