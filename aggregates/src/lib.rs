@@ -5,12 +5,16 @@
 //! (events) or no (a refusal with a reason), and
 //! [`Aggregate::apply`](cqrs_es::Aggregate::apply) folds events into state.
 
+pub mod bot_user;
+pub mod broadcast;
 pub mod campaign;
 pub mod code;
 mod decide;
 mod fact;
 mod personal;
 
+pub use bot_user::BotUser;
+pub use broadcast::Broadcast;
 pub use campaign::Campaign;
 pub use code::{Code, CodeText};
 pub use decide::{Decide, collect};

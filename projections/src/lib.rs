@@ -5,6 +5,9 @@
 //! named without a schema, so that the same code fills the live ones and those
 //! being rebuilt beside them (the connection's `search_path` says which).
 
+pub mod bot_usage;
+pub mod bot_users;
+pub mod broadcasts;
 pub mod campaigns;
 pub mod page;
 pub mod redemptions;
@@ -71,8 +74,14 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 2] {
-    [&campaigns::Campaigns, &redemptions::Redemptions]
+pub fn all() -> [&'static dyn Projection; 5] {
+    [
+        &campaigns::Campaigns,
+        &redemptions::Redemptions,
+        &bot_users::BotUsers,
+        &bot_usage::BotUsage,
+        &broadcasts::Broadcasts,
+    ]
 }
 
 fn stream_uuid(event: &Event) -> Result<uuid::Uuid, ProjectionError> {
