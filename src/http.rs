@@ -7,8 +7,12 @@
 mod activate;
 mod auth;
 mod body;
+mod bot_users;
+mod broadcast_json;
+mod broadcasts;
 mod campaign_json;
 mod campaigns;
+mod csv;
 mod document;
 mod edge;
 mod events;
@@ -21,6 +25,8 @@ mod operations;
 mod pages;
 mod params;
 pub mod problem;
+mod progress;
+mod recipients;
 mod redemptions;
 mod refusal;
 mod telegram;
@@ -40,6 +46,10 @@ use crate::{access::Access, app::App};
 enum Tags {
     /// Coupon campaigns, and who redeemed them.
     Campaigns,
+    /// Messages to many users of the bot.
+    Broadcasts,
+    /// Who uses the bot, and what for.
+    BotUsers,
     /// Logging in, and keys for programs.
     Access,
     /// The log: everything that happened.
@@ -57,6 +67,10 @@ const DESCRIPTION: &str = include_str!("http/description.md");
 type Apis = (
     campaigns::Campaigns,
     redemptions::Redemptions,
+    broadcasts::Broadcasts,
+    recipients::Recipients,
+    progress::Progress,
+    bot_users::BotUsers,
     events::Events,
     operations::Operations,
     login::Session,
@@ -69,6 +83,10 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
     let apis = (
         campaigns::Campaigns(app.clone()),
         redemptions::Redemptions(app.clone()),
+        broadcasts::Broadcasts(app.clone()),
+        recipients::Recipients(app.clone()),
+        progress::Progress { app: app.clone(), stop: stop.clone() },
+        bot_users::BotUsers(app.clone()),
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },

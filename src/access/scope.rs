@@ -12,13 +12,27 @@ pub enum Scope {
     CampaignsWrite,
     /// Read the log, which holds personal data.
     EventsRead,
+    /// See who uses the bot, by name and Telegram id, and what for.
+    BotUsersRead,
+    /// See broadcasts and what became of them.
+    BroadcastsRead,
+    /// Write, start, stop and cancel broadcasts.
+    BroadcastsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     Operations,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::CampaignsRead, Self::CampaignsWrite, Self::EventsRead, Self::Operations];
+    pub const ALL: [Self; 7] = [
+        Self::CampaignsRead,
+        Self::CampaignsWrite,
+        Self::EventsRead,
+        Self::BotUsersRead,
+        Self::BroadcastsRead,
+        Self::BroadcastsWrite,
+        Self::Operations,
+    ];
 
     /// The word stored and shown.
     #[must_use]
@@ -27,6 +41,9 @@ impl Scope {
             Self::CampaignsRead => "campaigns:read",
             Self::CampaignsWrite => "campaigns:write",
             Self::EventsRead => "events:read",
+            Self::BotUsersRead => "bot-users:read",
+            Self::BroadcastsRead => "broadcasts:read",
+            Self::BroadcastsWrite => "broadcasts:write",
             Self::Operations => "operations",
         }
     }
@@ -34,7 +51,10 @@ impl Scope {
 
 /// A word that is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of campaigns:read, campaigns:write, events:read, operations")]
+#[error(
+    "must be one of campaigns:read, campaigns:write, events:read, bot-users:read, broadcasts:read, broadcasts:write, \
+     operations"
+)]
 pub struct UnknownScope;
 
 impl FromStr for Scope {

@@ -55,6 +55,9 @@ needs_scope! {
     CampaignsRead "campaigns:read"
     CampaignsWrite "campaigns:write"
     EventsRead "events:read"
+    BotUsersRead "bot-users:read"
+    BroadcastsRead "broadcasts:read"
+    BroadcastsWrite "broadcasts:write"
     Operations "operations"
 }
 

@@ -40,6 +40,15 @@ enum KeyScope {
     /// Read the log, which holds personal data.
     #[oai(rename = "events:read")]
     EventsRead,
+    /// See who uses the bot, by name and Telegram id, and what for.
+    #[oai(rename = "bot-users:read")]
+    BotUsersRead,
+    /// See broadcasts and what became of them.
+    #[oai(rename = "broadcasts:read")]
+    BroadcastsRead,
+    /// Write, start, stop and cancel broadcasts.
+    #[oai(rename = "broadcasts:write")]
+    BroadcastsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     #[oai(rename = "operations")]
     Operations,
@@ -51,6 +60,9 @@ impl From<Scope> for KeyScope {
             Scope::CampaignsRead => Self::CampaignsRead,
             Scope::CampaignsWrite => Self::CampaignsWrite,
             Scope::EventsRead => Self::EventsRead,
+            Scope::BotUsersRead => Self::BotUsersRead,
+            Scope::BroadcastsRead => Self::BroadcastsRead,
+            Scope::BroadcastsWrite => Self::BroadcastsWrite,
             Scope::Operations => Self::Operations,
         }
     }
@@ -62,6 +74,9 @@ impl From<KeyScope> for Scope {
             KeyScope::CampaignsRead => Self::CampaignsRead,
             KeyScope::CampaignsWrite => Self::CampaignsWrite,
             KeyScope::EventsRead => Self::EventsRead,
+            KeyScope::BotUsersRead => Self::BotUsersRead,
+            KeyScope::BroadcastsRead => Self::BroadcastsRead,
+            KeyScope::BroadcastsWrite => Self::BroadcastsWrite,
             KeyScope::Operations => Self::Operations,
         }
     }

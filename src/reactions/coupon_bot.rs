@@ -35,7 +35,9 @@ impl Reaction for ConfirmRedemption {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Ended { .. },
             )
-            | Fact::Code(_) => vec![],
+            | Fact::Code(_)
+            | Fact::BotUser(_)
+            | Fact::Broadcast(_) => vec![],
         }
     }
 }

@@ -29,7 +29,9 @@ impl Reaction for ReleaseCode {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Redeemed { .. },
             )
-            | Fact::Code(_) => vec![],
+            | Fact::Code(_)
+            | Fact::BotUser(_)
+            | Fact::Broadcast(_) => vec![],
         }
     }
 }
