@@ -44,6 +44,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const MAX_TRIES: i32 = 15;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// So many calls without a usable answer in a row are an outage.
+const OUTAGE: u32 = 16;
 /// So many refusals in a row are not the recipients' fault: the broadcast is paused.
 const REFUSALS: u32 = 20;
 /// How often a sender tries to write down what came of a call.
@@ -86,13 +88,16 @@ struct Weather {
     /// Nothing is sent before.
     quiet_until: Instant,
     backoff: Backoff,
+    /// Calls without a usable answer since the last message that went through.
+    failures: u32,
+    /// Messages refused since then.
     refusals: u32,
 }
 
 impl Weather {
     fn fair() -> Self {
         let backoff = Backoff::new(Duration::from_millis(250), Duration::from_secs(30));
-        Self { quiet_until: Instant::now(), backoff, refusals: 0 }
+        Self { quiet_until: Instant::now(), backoff, failures: 0, refusals: 0 }
     }
 }
 
@@ -241,7 +246,9 @@ impl Sender {
                 *looked = Instant::now();
             }
             while calls.try_join_next().is_some() {}
-            if calls.len() >= IN_FLIGHT {
+            // In an outage one at a time: each may be in doubt, and tells as much as many.
+            let in_flight = if self.weather().failures >= OUTAGE { 1 } else { IN_FLIGHT };
+            if calls.len() >= in_flight {
                 tokio::select! { _ = calls.join_next() => {} () = tokio::time::sleep(LOOK) => {} }
                 continue;
             }
@@ -346,8 +353,11 @@ impl Sender {
             match outcome.state {
                 State::Sent => *weather = Weather::fair(),
                 State::Unconfirmed | State::Pending if outcome.counts => {
-                    let wait = weather.backoff.wait();
-                    weather.quiet_until = weather.quiet_until.max(Instant::now() + wait);
+                    weather.failures += 1;
+                    if weather.failures >= OUTAGE {
+                        let wait = weather.backoff.wait();
+                        weather.quiet_until = weather.quiet_until.max(Instant::now() + wait);
+                    }
                 }
                 State::Failed => weather.refusals += 1,
                 State::Unconfirmed | State::Pending | State::Sending | State::Gone => {}
