@@ -2,11 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::{Answer, Send, World, until};
-
-async fn create(world: &World, body: Value) -> Answer {
-    world.post("/api/broadcast", body).await
-}
+use crate::world::{Send, World, until};
 
 #[tokio::test]
 async fn what_makes_no_sense_is_refused_by_name() {

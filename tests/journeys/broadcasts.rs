@@ -69,14 +69,13 @@ async fn step(process: &Process, id: &str, step: &str) {
 }
 
 async fn in_state(world: &World, id: &str, state: &str) -> BTreeSet<i64> {
-    let chats: Vec<i64> = sqlx::query_scalar(
-        "select chat_id from broadcast_recipients where broadcast = $1::uuid and state = $2",
-    )
-    .bind(id)
-    .bind(state)
-    .fetch_all(&world.pool)
-    .await
-    .unwrap();
+    let chats: Vec<i64> =
+        sqlx::query_scalar("select chat_id from broadcast_recipients where broadcast = $1::uuid and state = $2")
+            .bind(id)
+            .bind(state)
+            .fetch_all(&world.pool)
+            .await
+            .unwrap();
     chats.into_iter().collect()
 }
 
@@ -168,8 +167,7 @@ async fn everybody_gets_it_once_or_is_reported() {
     assert_eq!(totals["sent"], counted["sent"], "the event tells the same");
 
     // Who is gone is so in later audiences, too.
-    let preview: Value =
-        process.post("/api/broadcast/preview", &json!({ "text": "x" })).await.json().await.unwrap();
+    let preview: Value = process.post("/api/broadcast/preview", &json!({ "text": "x" })).await.json().await.unwrap();
     assert_eq!(preview["recipients"], MANY - BLOCKED);
 
     // An order sends it to those in doubt, and to nobody else.
@@ -246,8 +244,7 @@ async fn the_limits_are_kept() {
     const PEOPLE: i64 = 60;
     let limits = TwinLimits { overall: Some(Rate::per_second(20)), per_chat: Some(Rate::per_second(1)) };
     let world = World::with_limits(limits).await;
-    let environment =
-        [("TELEGRAM_MESSAGES_PER_SECOND", "20"), ("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", "1")];
+    let environment = [("TELEGRAM_MESSAGES_PER_SECOND", "20"), ("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", "1")];
     let process = connected(&world, &environment).await;
     let _other = world.process_with(&environment).await;
     meet(&world, PEOPLE).await;
@@ -346,10 +343,13 @@ async fn whoever_stops_or_blocks_is_left_alone() {
     assert_eq!(status(2).await, "stopped");
     assert_eq!(status(3).await, "blocked");
     assert_eq!(status(4).await, "active");
-    let id = send(&process, json!({
-        "text": "News", "buttons": [[{ "text": "Open", "url": "https://example.com/" }]],
-        "photo": "https://example.com/gold.png",
-    }))
+    let id = send(
+        &process,
+        json!({
+            "text": "News", "buttons": [[{ "text": "Open", "url": "https://example.com/" }]],
+            "photo": "https://example.com/gold.png",
+        }),
+    )
     .await;
     completed(&process, &id).await;
     assert_eq!(delivered(&world, "News").await, BTreeMap::from([(1, 1), (4, 1)]));
