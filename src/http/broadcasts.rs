@@ -28,6 +28,7 @@ use crate::{
 pub(super) struct Broadcasts(pub(super) App);
 
 #[derive(ApiResponse)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each answer, and it is soon gone")]
 enum Found {
     /// The broadcast.
     #[oai(status = 200)]

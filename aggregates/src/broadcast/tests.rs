@@ -133,7 +133,8 @@ fn what_makes_no_sense_is_refused_by_name() {
         change(&mut letter);
         Command::Draft { letter, when: When::Now, at: at(0) }
     };
-    let wrong: [(&str, &dyn Fn(&mut Letter)); 10] = [
+    type Change<'a> = &'a dyn Fn(&mut Letter);
+    let wrong: [(&str, Change<'_>); 10] = [
         ("text", &|l| l.message.text = " \n".to_owned()),
         ("text", &|l| l.message.text = "x".repeat(Message::SOURCE_LENGTH + 1)),
         ("photo", &|l| l.message.photo = Some("http://example.com/a.png".to_owned())),
