@@ -56,7 +56,8 @@ create index on broadcast_recipients (broadcast, state, id);
 
 -- Takes a slot that nobody else wants. Under the limits that all messages keep
 -- (`keys` as in take_slot), but only if it is free now: slots ahead are for
--- replies. And only if no job of these kinds is due: it would want the slot.
+-- replies. And only if no job of these kinds is due, or about to be: it would
+-- want the slot.
 -- Answers how many seconds to wait for the bot and for the chat; the slot is
 -- taken when both are zero. `spacing` is that of all messages, of the chat, and of broadcasts,
 -- which is longer than that of all messages, so that there is always room.
@@ -71,7 +72,8 @@ begin
     chat_wait := 0;
     if exists (
         select from jobs
-         where kind = any (replies) and dead_at is null and not blocked and run_at <= now()
+         where kind = any (replies) and dead_at is null and not blocked
+           and run_at <= now() + interval '250 milliseconds'
            and (locked_until is null or locked_until < now()) and attempts < max_attempts
     ) then
         bot_wait := spacing[1];

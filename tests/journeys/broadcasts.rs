@@ -272,13 +272,14 @@ async fn now(world: &World) -> i64 {
     sqlx::query_scalar("select extract(epoch from now())::bigint").fetch_one(&world.pool).await.unwrap()
 }
 
-/// A reply finds at most one message of a broadcast before it, by the order in
-/// which the twin took them.
+/// While replies wait, broadcasts do: by the order in which the twin took them.
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_go_first() {
-    const REPLIES: i64 = 12;
+    const REPLIES: i64 = 40;
     let world = World::new().await;
-    let process = connected(&world, &[("TELEGRAM_MESSAGES_PER_SECOND", "10")]).await;
+    let slow = [("TELEGRAM_MESSAGES_PER_SECOND", "5")];
+    let process = connected(&world, &slow).await;
+    let _other = world.process_with(&slow).await;
     meet(&world, 200).await;
     let id = send(&process, json!({ "text": "Great news" })).await;
     eventually("the broadcast to be on its way", async || {
@@ -292,7 +293,7 @@ async fn replies_go_first() {
                              array_agg(json_build_object('chat_id', n, 'text', 'A reply', 'silent', false)::text),
                              array_agg('coupon-bot-out:' || n), array_agg(0::bigint), array_agg(10),
                              array_agg(gen_random_uuid()), array_agg('test'::text))
-           from generate_series(189, 188 + $1) n",
+           from generate_series(151, 150 + $1) n",
     )
     .bind(REPLIES)
     .execute(&world.pool)
@@ -308,7 +309,9 @@ async fn replies_go_first() {
     let last = order.iter().rposition(|text| text == "A reply").unwrap();
     assert!(first <= before + 3, "the first reply went almost at once: {order:?}");
     let between = order[first..last].iter().filter(|text| *text == "Great news").count();
-    assert!(between <= 1, "{between} messages of the broadcast between the replies: {order:?}");
+    // A slot that is free in the moment between a reply's claim and its slot may be taken;
+    // whoever takes slots in turn with the replies takes eight.
+    assert!(between <= 2, "{between} messages of the broadcast between the replies: {order:?}");
     step(&process, &id, "cancel").await;
 }
 
