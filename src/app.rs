@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use aggregates::{Campaign, Code, CodeKey, PersonId};
+use aggregates::{BotUser, Broadcast, Campaign, Code, CodeKey, PersonId};
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -20,6 +20,7 @@ use tokio::{sync::OnceCell, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    broadcasts::sender::Sender,
     cards::Drawer,
     clock::Clock,
     config::Config,
@@ -27,7 +28,7 @@ use crate::{
     feed::{self, Consumer, Feed, FeedError},
     integrations::{
         storage::{Storage, StorageError},
-        telegram::Telegram,
+        telegram::{BotIdentity, Telegram},
     },
     jobs::worker::Worker,
     log::{Log, LogTask},
@@ -76,6 +77,10 @@ pub struct Parts {
     pub campaigns: Executor<Campaign>,
     /// Commands on shared codes.
     pub codes: Executor<Code>,
+    /// Commands on people who use the bot.
+    pub bot_users: Executor<BotUser>,
+    /// Commands on broadcasts.
+    pub broadcasts: Executor<Broadcast>,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
     /// Uploaded and rendered files.
@@ -181,7 +186,9 @@ impl App {
             .map(|token| Telegram::new(token.reveal(), config.telegram_api_url.clone(), http));
         Ok(Self(Arc::new(Parts {
             campaigns: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
-            codes: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
+            codes: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
+            bot_users: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
+            broadcasts: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
             config,
             clock,
             pool,
@@ -232,6 +239,9 @@ impl App {
             }
             for worker in Worker::all(self) {
                 working.spawn(worker.run(stop.clone(), self.config.shutdown));
+            }
+            if let Some(sender) = Sender::new(self) {
+                working.spawn(sender.run(stop.clone(), self.config.shutdown));
             }
             working.spawn(timers::run(self.clone(), stop.clone()));
         }

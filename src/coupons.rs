@@ -1,8 +1,8 @@
 //! From the text of a code to what it stands for, and back.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
-use aggregates::{Code, CodeText, UniqueCode};
+use aggregates::{Code, CodeText, UniqueCode, campaign::Command};
 use projections::coupons::{self, Batch};
 use uuid::Uuid;
 
@@ -75,6 +75,46 @@ pub async fn text(app: &App, coupon: UniqueCode) -> Result<Option<String>, sqlx:
         }
         None => Ok(None),
     }
+}
+
+/// The codes of a table that can be imported, and the lines that cannot, with
+/// the reason.
+///
+/// # Errors
+/// [`LookupError`].
+pub async fn importable(app: &App, table: &str) -> Result<(Vec<CodeText>, Vec<(u32, String)>), LookupError> {
+    let key = app.code_key().await?;
+    let mut codes: Vec<(u32, CodeText)> = vec![];
+    let mut skipped = vec![];
+    let mut seen = HashSet::new();
+    for (line, row) in (1..).zip(table.trim_start_matches('\u{feff}').lines()) {
+        let cell = row.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"').trim();
+        if cell.is_empty() || line == 1 && cell.eq_ignore_ascii_case("code") {
+            continue;
+        }
+        let reason = match CodeText::new(cell) {
+            Err(error) => error.to_string(),
+            Ok(_) if UniqueCode::read(cell, key).is_ok() => "it is a code that was made here".to_owned(),
+            Ok(_) if codes.len() >= Command::IMPORTED as usize => "the table has too many codes".to_owned(),
+            Ok(code) if seen.insert(code.clone()) => {
+                codes.push((line, code));
+                continue;
+            }
+            Ok(_) => "it stands in the table before".to_owned(),
+        };
+        skipped.push((line, reason));
+    }
+    let texts: Vec<String> = codes.iter().map(|(_, code)| code.as_str().to_owned()).collect();
+    let known: HashSet<String> = coupons::known(&app.pool, &texts).await?.into_iter().collect();
+    codes.retain(|(line, code)| {
+        let new = !known.contains(code.as_str());
+        if !new {
+            skipped.push((*line, "it was imported before".to_owned()));
+        }
+        new
+    });
+    skipped.sort_unstable();
+    Ok((codes.into_iter().map(|(_, code)| code).collect(), skipped))
 }
 
 /// The text of a code that is made with our key.

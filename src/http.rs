@@ -8,10 +8,14 @@ mod activate;
 mod auth;
 mod batches;
 mod body;
+mod bot_users;
+mod broadcast_json;
+mod broadcasts;
 mod campaign_json;
 mod campaigns;
 mod cards;
 mod coupons;
+mod csv;
 mod document;
 mod edge;
 mod events;
@@ -24,6 +28,8 @@ mod operations;
 mod pages;
 mod params;
 pub mod problem;
+mod progress;
+mod recipients;
 mod redemptions;
 mod refusal;
 mod telegram;
@@ -46,6 +52,10 @@ enum Tags {
     Campaigns,
     /// Codes: made, given away, redeemed, taken back.
     Coupons,
+    /// Messages to many users of the bot.
+    Broadcasts,
+    /// Who uses the bot, and what for.
+    BotUsers,
     /// Logging in, and keys for programs.
     Access,
     /// The log: everything that happened.
@@ -66,6 +76,10 @@ type Apis = (
     coupons::Coupons,
     batches::Batches,
     cards::Cards,
+    broadcasts::Broadcasts,
+    recipients::Recipients,
+    progress::Progress,
+    bot_users::BotUsers,
     events::Events,
     operations::Operations,
     login::Session,
@@ -81,6 +95,10 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
         cards::Cards(app.clone()),
+        broadcasts::Broadcasts(app.clone()),
+        recipients::Recipients(app.clone()),
+        progress::Progress { app: app.clone(), stop: stop.clone() },
+        bot_users::BotUsers(app.clone()),
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },

@@ -6,7 +6,8 @@ pub mod worker;
 
 use std::time::Duration;
 
-use aggregates::{CodeText, UniqueCode};
+use aggregates::{CodeText, PersonId, UniqueCode};
+use chrono::{DateTime, Utc};
 use projections::Event;
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -50,6 +51,34 @@ pub enum Job {
         /// What it holds.
         code: CodeText,
     },
+    /// Note that nothing reaches a person any more.
+    BotUserBlocked {
+        /// Who.
+        person: PersonId,
+        /// When the call began that said so.
+        at: DateTime<Utc>,
+    },
+    /// Start a broadcast at its time.
+    ReleaseBroadcast {
+        /// Which.
+        broadcast: String,
+        /// When.
+        send_at: DateTime<Utc>,
+    },
+    /// Fix a broadcast's audience.
+    AddressBroadcast {
+        /// Which.
+        broadcast: String,
+        /// The audience is taken from read models that have come so far.
+        position: i64,
+    },
+    /// Send a broadcast again to those of whom it is not known whether they got it.
+    ResendBroadcast {
+        /// Which.
+        broadcast: String,
+        /// Which order to do so, from 1.
+        number: u32,
+    },
 }
 
 impl Job {
@@ -60,7 +89,12 @@ impl Job {
             Self::TelegramMessage(OutgoingMessage { chat_id, .. }) | Self::ConfirmRedemption { chat_id, .. } => {
                 Some(format!("coupon-bot-out:{chat_id}"))
             }
-            Self::CouponBotUpdate { chat_id: None, .. } | Self::ReleaseCode { .. } => None,
+            Self::CouponBotUpdate { chat_id: None, .. }
+            | Self::ReleaseCode { .. }
+            | Self::BotUserBlocked { .. }
+            | Self::ReleaseBroadcast { .. }
+            | Self::AddressBroadcast { .. }
+            | Self::ResendBroadcast { .. } => None,
         }
     }
 
@@ -68,23 +102,41 @@ impl Job {
     const fn turn(&self) -> i64 {
         match self {
             Self::CouponBotUpdate { update_id, .. } => *update_id,
-            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } | Self::ReleaseCode { .. } => 0,
+            _ => 0,
         }
     }
 
     /// The kinds of jobs that wait for Telegram's limits, and those that do not:
     /// worked apart, so that a queue of replies does not keep redemptions waiting.
     pub(crate) const GROUPS: [(&str, &[&str]); 2] = [
-        ("jobs:messages", &["telegram_message", "confirm_redemption"]),
-        ("jobs:work", &["coupon_bot_update", "release_code"]),
+        ("jobs:messages", Self::MESSAGES),
+        (
+            "jobs:work",
+            &[
+                "coupon_bot_update",
+                "release_code",
+                "bot_user_blocked",
+                "release_broadcast",
+                "address_broadcast",
+                "resend_broadcast",
+            ],
+        ),
     ];
+
+    /// Messages to one person, which go before broadcasts.
+    pub(crate) const MESSAGES: &[&str] = &["telegram_message", "confirm_redemption"];
 
     /// Tries before a person has to look at it. With the waits of [`worker`],
     /// ten tries last about two hours and twenty about three days.
     const fn max_attempts(&self) -> i32 {
         match self {
             Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } => 10,
-            Self::CouponBotUpdate { .. } | Self::ReleaseCode { .. } => 20,
+            Self::CouponBotUpdate { .. }
+            | Self::ReleaseCode { .. }
+            | Self::BotUserBlocked { .. }
+            | Self::ReleaseBroadcast { .. }
+            | Self::AddressBroadcast { .. }
+            | Self::ResendBroadcast { .. } => 20,
         }
     }
 }

@@ -8,6 +8,7 @@ extern crate self as promostack;
 pub mod access;
 pub mod app;
 pub mod bots;
+pub mod broadcasts;
 pub mod cards;
 pub mod cli;
 pub mod clock;

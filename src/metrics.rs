@@ -29,6 +29,8 @@ pub struct Metrics {
     pub jobs_waiting: IntGaugeVec,
     /// Time to work a job, by kind; seconds.
     pub job_seconds: HistogramVec,
+    /// Messages of broadcasts, by what became of them.
+    pub broadcast_messages: IntCounterVec,
     /// HTTP requests, by operation and status.
     pub requests: IntCounterVec,
     /// Time to answer, by operation; seconds.
@@ -85,6 +87,11 @@ impl Metrics {
             jobs: counter("promostack_jobs_total", "Jobs worked.", &["kind", "outcome"])?,
             jobs_waiting: gauge("promostack_jobs", "Jobs there are: ready, later, running, dead.", &["state"])?,
             job_seconds: histograms("promostack_job_seconds", "Time to work a job.", "kind")?,
+            broadcast_messages: counter(
+                "promostack_broadcast_messages_total",
+                "Messages of broadcasts: sent, failed, gone, unconfirmed, pending (to be tried again).",
+                &["outcome"],
+            )?,
             requests: counter("promostack_http_requests_total", "HTTP requests.", &["operation", "status"])?,
             request_seconds: histograms("promostack_http_request_seconds", "Time to answer a request.", "operation")?,
             registry,

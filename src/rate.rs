@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
+use crate::jobs::Job;
+
 /// The limits of one bot: messages a second, in all and to one chat.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
@@ -25,6 +27,7 @@ pub enum Slot {
 /// The longest wait for a slot that keeps a job in a worker's hands.
 const PATIENCE: Duration = Duration::from_secs(2);
 const BOT: &str = "coupon-bot";
+const BROADCASTS: &str = "coupon-bot broadcasts";
 
 /// Takes the next slot for a message to a chat.
 ///
@@ -41,6 +44,51 @@ pub async fn take(pool: &PgPool, limits: &Limits, chat_id: i64) -> Result<Slot, 
     .await?;
     let wait = Duration::from_secs_f64(wait.max(0.0));
     Ok(if wait > PATIENCE { Slot::Later(wait) } else { Slot::After(wait) })
+}
+
+/// Whether a broadcast may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spare {
+    /// The slot is taken; call now.
+    Taken,
+    /// Others want it, or the limit of the bot is in the way: ask again after this wait.
+    Busy(Duration),
+    /// The limit of the chat is in the way.
+    ChatBusy(Duration),
+}
+
+/// The part of the bot's limit that broadcasts use at most. The rest is always
+/// there for replies.
+const SPARE: f64 = 0.9;
+
+/// Takes a slot for a message of a broadcast, if it is free now and nobody else wants
+/// it: no reply is due, and none has taken a slot ahead. So a reply finds at
+/// most one message of a broadcast before it.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_spare(pool: &PgPool, limits: &Limits, chat_id: i64) -> Result<Spare, sqlx::Error> {
+    let spacing = [1.0 / limits.in_all, 1.0 / limits.per_chat, 1.0 / (limits.in_all * SPARE)];
+    let replies: Vec<String> = Job::MESSAGES.iter().map(|kind| (*kind).to_owned()).collect();
+    let wait = sqlx::query!(
+        r#"select bot_wait as "bot!", chat_wait as "chat!" from take_spare_slot($1, $2, $3, $4, $5)"#,
+        BOT,
+        format!("{BOT}:{chat_id}"),
+        BROADCASTS,
+        &spacing,
+        &replies,
+    )
+    .fetch_one(pool)
+    .await?;
+    // Never so short that asking is all that is done.
+    let seconds = |wait: f64| Duration::from_secs_f64(wait.clamp(0.001, 86_400.0));
+    Ok(if wait.bot > 0.0 {
+        Spare::Busy(seconds(wait.bot))
+    } else if wait.chat > 0.0 {
+        Spare::ChatBusy(seconds(wait.chat))
+    } else {
+        Spare::Taken
+    })
 }
 
 /// Lets no message out for a while: Telegram said so.

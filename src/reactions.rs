@@ -3,6 +3,7 @@
 
 mod coupon_bot;
 mod release_code;
+mod run_broadcast;
 
 use projections::Event;
 
@@ -19,6 +20,6 @@ pub trait Reaction: Send + Sync {
 
 /// All reactions.
 #[must_use]
-pub fn all() -> [&'static dyn Reaction; 2] {
-    [&coupon_bot::ConfirmRedemption, &release_code::ReleaseCode]
+pub fn all() -> [&'static dyn Reaction; 3] {
+    [&coupon_bot::ConfirmRedemption, &release_code::ReleaseCode, &run_broadcast::RunBroadcast]
 }

@@ -2,7 +2,7 @@
 
 use cqrs_es::Aggregate;
 
-use crate::{Campaign, Code, Decide, campaign, code};
+use crate::{BotUser, Broadcast, Campaign, Code, Decide, bot_user, broadcast, campaign, code};
 
 /// An event of one of the aggregates. Projections and reactions match on it:
 /// exhaustively inside an aggregate, with `_` only between aggregates.
@@ -12,6 +12,10 @@ pub enum Fact {
     Campaign(campaign::Event),
     /// Of a shared code.
     Code(code::Event),
+    /// Of a person who uses the bot.
+    BotUser(bot_user::Event),
+    /// Of a broadcast.
+    Broadcast(broadcast::Event),
 }
 
 impl Fact {
@@ -25,6 +29,8 @@ impl Fact {
         match aggregate_type {
             Campaign::TYPE => Campaign::read(event_type, version, payload).map(Self::Campaign),
             Code::TYPE => Code::read(event_type, version, payload).map(Self::Code),
+            BotUser::TYPE => BotUser::read(event_type, version, payload).map(Self::BotUser),
+            Broadcast::TYPE => Broadcast::read(event_type, version, payload).map(Self::Broadcast),
             unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
         }
     }

@@ -5,6 +5,8 @@
 //! (events) or no (a refusal with a reason), and
 //! [`Aggregate::apply`](cqrs_es::Aggregate::apply) folds events into state.
 
+pub mod bot_user;
+pub mod broadcast;
 pub mod campaign;
 pub mod code;
 mod decide;
@@ -12,6 +14,8 @@ mod fact;
 mod personal;
 mod unique_code;
 
+pub use bot_user::BotUser;
+pub use broadcast::Broadcast;
 pub use campaign::Campaign;
 pub use code::{Code, CodeText};
 pub use decide::{Decide, collect};

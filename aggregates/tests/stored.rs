@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aggregates::{Campaign, Code, Decide, Fact};
+use aggregates::{BotUser, Broadcast, Campaign, Code, Decide, Fact};
 use cqrs_es::DomainEvent;
 
 /// The events this program writes, as serde names them when it meets another.
@@ -30,6 +30,8 @@ fn every_stored_version_is_read() {
         let (event_type, newest, again) = match &fact {
             Fact::Campaign(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Code(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::BotUser(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Broadcast(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
         };
         assert_eq!(event_type, event, "{name} is filed under its own type");
         if newest == version {
@@ -37,8 +39,9 @@ fn every_stored_version_is_read() {
             current.insert(format!("{aggregate}.{event}."));
         }
     }
-    let written: Vec<_> = written::<Campaign>().into_iter().chain(written::<Code>()).collect();
-    assert!(written.len() >= 9, "{written:?}");
+    let written: Vec<_> =
+        [written::<Campaign>(), written::<Code>(), written::<BotUser>(), written::<Broadcast>()].concat();
+    assert!(written.len() >= 24, "{written:?}");
     let missing: Vec<_> = written.iter().filter(|event| !current.contains(*event)).collect();
     assert!(missing.is_empty(), "no sample in stored/ of the current {missing:?}");
 }

@@ -5,6 +5,9 @@
 //! named without a schema, so that the same code fills the live ones and those
 //! being rebuilt beside them (the connection's `search_path` says which).
 
+pub mod bot_usage;
+pub mod bot_users;
+pub mod broadcasts;
 pub mod campaigns;
 pub mod coupons;
 pub mod page;
@@ -72,8 +75,15 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 3] {
-    [&campaigns::Campaigns, &redemptions::Redemptions, &coupons::Coupons]
+pub fn all() -> [&'static dyn Projection; 6] {
+    [
+        &campaigns::Campaigns,
+        &redemptions::Redemptions,
+        &coupons::Coupons,
+        &bot_users::BotUsers,
+        &bot_usage::BotUsage,
+        &broadcasts::Broadcasts,
+    ]
 }
 
 fn stream_uuid(event: &Event) -> Result<uuid::Uuid, ProjectionError> {

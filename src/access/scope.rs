@@ -14,14 +14,28 @@ pub enum Scope {
     CouponsRedeem,
     /// Read the log, which holds personal data.
     EventsRead,
+    /// See who uses the bot, by name and Telegram id, and what for.
+    BotUsersRead,
+    /// See broadcasts and what became of them.
+    BroadcastsRead,
+    /// Write, start, stop and cancel broadcasts.
+    BroadcastsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     Operations,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::CampaignsRead, Self::CampaignsWrite, Self::CouponsRedeem, Self::EventsRead, Self::Operations];
+    pub const ALL: [Self; 8] = [
+        Self::CampaignsRead,
+        Self::CampaignsWrite,
+        Self::CouponsRedeem,
+        Self::EventsRead,
+        Self::BotUsersRead,
+        Self::BroadcastsRead,
+        Self::BroadcastsWrite,
+        Self::Operations,
+    ];
 
     /// The word stored and shown.
     #[must_use]
@@ -31,6 +45,9 @@ impl Scope {
             Self::CampaignsWrite => "campaigns:write",
             Self::CouponsRedeem => "coupons:redeem",
             Self::EventsRead => "events:read",
+            Self::BotUsersRead => "bot-users:read",
+            Self::BroadcastsRead => "broadcasts:read",
+            Self::BroadcastsWrite => "broadcasts:write",
             Self::Operations => "operations",
         }
     }
@@ -38,7 +55,10 @@ impl Scope {
 
 /// A word that is no scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be one of campaigns:read, campaigns:write, coupons:redeem, events:read, operations")]
+#[error(
+    "must be one of campaigns:read, campaigns:write, coupons:redeem, events:read, bot-users:read, broadcasts:read, broadcasts:write, \
+     operations"
+)]
 pub struct UnknownScope;
 
 impl FromStr for Scope {

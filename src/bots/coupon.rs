@@ -1,7 +1,8 @@
 //! The coupon bot: updates in, redemptions and replies out.
 
 use aggregates::{
-    Campaign, Personal, TelegramUser,
+    PersonId, Personal, TelegramUser,
+    bot_user::{self, Profile, Usage},
     campaign::{self, Asked, Redemption, Source},
 };
 use chrono::{DateTime, Utc};
@@ -24,6 +25,8 @@ use crate::{
 
 /// The source of its updates: of inbox messages and idempotency keys.
 const SOURCE: &str = "coupon-bot";
+/// The source of the keys under which updates tell of people.
+const USERS: &str = "coupon-bot:users";
 
 /// Bytes of a text that may still be a code, with the hyphens and spaces people put in.
 const LONGEST_CODE: usize = 64;
@@ -79,9 +82,30 @@ pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
 /// [`JobError`]; working it again is harmless.
 pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body: &str) -> Result<Vec<Job>, JobError> {
     let update = update::read(body.as_bytes()).map_err(|error| JobError::fail(&error))?;
-    let Kind::PrivateText { from, text, message_id } = update.kind else { return Ok(vec![]) };
+    let (from, text, message_id) = match update.kind {
+        Kind::PrivateText { from, text, message_id } => (from, text, message_id),
+        Kind::Membership { from, blocked } => {
+            let command = match blocked {
+                true => bot_user::Command::Block { at: received_at },
+                false => bot_user::Command::Unblock { at: received_at },
+            };
+            know(app, correlation, update.update_id, from.id, command).await?;
+            return Ok(vec![]);
+        }
+        Kind::Other { .. } => return Ok(vec![]),
+    };
     let texts = texts::in_language(from.language_code.as_deref());
-    let reply = match Input::read(&text) {
+    let input = Input::read(&text);
+    let profile = Personal::new(Profile {
+        id: from.id,
+        name: Some(from.first_name.clone()),
+        username: from.username.clone(),
+        language: from.language_code.clone(),
+    });
+    let command = bot_user::Command::Use { profile, what: input.usage(), at: received_at };
+    know(app, correlation, update.update_id, from.id, command).await?;
+    let reply = match input {
+        Input::Stop => Some(texts.stopped().to_owned()),
         Input::Start => Some(texts.welcome(&from.first_name)),
         Input::Help => Some(texts.help().to_owned()),
         Input::WhichCode => Some(texts.which_code().to_owned()),
@@ -92,9 +116,8 @@ pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body
             Job::TelegramMessage(OutgoingMessage {
                 chat_id: from.id,
                 text,
-                format: None,
                 reply_to: Some(message_id),
-                silent: false,
+                ..OutgoingMessage::default()
             })
         })
         .into_iter()
@@ -105,12 +128,24 @@ pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body
 #[derive(Debug, PartialEq, Eq)]
 enum Input<'a> {
     Start,
+    Stop,
     Help,
     WhichCode,
     Code(&'a str),
 }
 
 impl<'a> Input<'a> {
+    /// What it counts as.
+    const fn usage(&self) -> Usage {
+        match self {
+            Self::Start => Usage::Start,
+            Self::Stop => Usage::Stop,
+            Self::Help => Usage::Help,
+            Self::WhichCode => Usage::Redeem,
+            Self::Code(_) => Usage::Code,
+        }
+    }
+
     fn read(text: &'a str) -> Self {
         let text = text.trim();
         let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
@@ -119,6 +154,7 @@ impl<'a> Input<'a> {
         let command = word.split('@').next().unwrap_or(word).to_lowercase();
         match command.as_str() {
             "/start" if rest.is_empty() => Self::Start,
+            "/stop" => Self::Stop,
             "/redeem" if rest.is_empty() => Self::WhichCode,
             // A deep link (t.me/<bot>?start=CODE) arrives as "/start CODE".
             "/start" | "/redeem" => Self::Code(rest),
@@ -127,6 +163,42 @@ impl<'a> Input<'a> {
             _ => Self::Code(text),
         }
     }
+}
+
+/// Keeps what an update tells of a person, once.
+async fn know(
+    app: &App,
+    correlation: Uuid,
+    update_id: i64,
+    user_id: i64,
+    command: bot_user::Command,
+) -> Result<(), JobError> {
+    let person = app.person_of_telegram(user_id).await.map_err(|error| JobError::retry(&error))?;
+    let once = Once {
+        source: USERS.into(),
+        key: update_id.to_string().into(),
+        // Not of the command: how an update is read may change between two tries.
+        fingerprint: fingerprint(&[b"bot-user", &user_id.to_be_bytes()]),
+        keeps_refusals: true,
+    };
+    let wish = Wish { command, cause: cause(person, correlation, update_id), once: Some(once), expected: None };
+    match app.bot_users.send(&person.to_string(), wish).await {
+        Ok(_) => Ok(()),
+        Err(SendError::KeyReused) => Err(reused()),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+fn cause(person: PersonId, correlation: Uuid, update_id: i64) -> Cause {
+    Cause {
+        actor: format!("person:{person}").into(),
+        correlation,
+        causation: format!("telegram-update:{update_id}").into(),
+    }
+}
+
+fn reused() -> JobError {
+    JobError::Fail { reason: "the update id came before with another content".to_owned() }
 }
 
 /// The reply; none when the redemption counts, for the event itself is answered.
@@ -164,11 +236,7 @@ async fn redeem(
                 redemption: Redemption { id: app.clock.new_id(), telegram, source: Source::Bot },
                 asked: Asked { person, coupon, reservation: None, spend: None, at: received_at },
             };
-            let cause = Cause {
-                actor: format!("person:{person}").into(),
-                correlation,
-                causation: format!("telegram-update:{update_id}").into(),
-            };
+            let cause = cause(person, correlation, update_id);
             let wish = Wish { command, cause, once: Some(once), expected: None };
             app.campaigns.send(&campaign.to_string(), wish).await
         }
@@ -185,14 +253,12 @@ async fn redeem(
             Ok(Some(texts.redeemed_before(&typed.to_uppercase(), limit)))
         }
         Err(SendError::Refused(_)) => refused(),
-        Err(SendError::KeyReused) => {
-            Err(JobError::Fail { reason: "the update id came before with another content".to_owned() })
-        }
+        Err(SendError::KeyReused) => Err(reused()),
         Err(error) => Err(retry(&error)),
     }
 }
 
-fn retry(error: &SendError<<Campaign as cqrs_es::Aggregate>::Error>) -> JobError {
+fn retry<R: std::error::Error>(error: &SendError<R>) -> JobError {
     match error {
         SendError::Log(log) if matches!(**log, LogError::Unstorable { .. }) => JobError::fail(error),
         _ => JobError::retry(error),
@@ -212,6 +278,8 @@ mod tests {
             ("/redeem", Input::WhichCode),
             ("/redeem   gold10 ", Input::Code("gold10")),
             (" gold10\n", Input::Code("gold10")),
+            ("/stop", Input::Stop),
+            ("/Stop@promo_bot please", Input::Stop),
             ("/help", Input::Help),
             ("/whatever now", Input::Help),
             ("", Input::Help),

@@ -23,7 +23,13 @@ impl Texts {
     /// To `/help` and to a command there is not.
     #[must_use]
     pub const fn help(self) -> &'static str {
-        "Send me a coupon code, or use:\n\n/redeem CODE – redeem a code\n/help – show this message"
+        "Send me a coupon code, or use:\n\n/redeem CODE – redeem a code\n/stop – get no more news (/start brings them back)\n/help – show this message"
+    }
+
+    /// To `/stop`.
+    #[must_use]
+    pub const fn stopped(self) -> &'static str {
+        "You will get no more news from me. Codes still work; /start brings the news back."
     }
 
     /// To `/redeem` without a code.

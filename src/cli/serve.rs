@@ -41,6 +41,8 @@ pub(super) struct Serve {
 
 /// The sandbox's bot token; its twin knows any.
 const SANDBOX_TOKEN: &str = "1:sandbox";
+/// The kinds of updates that the bot works.
+const UPDATES: [AllowedUpdate; 2] = [AllowedUpdate::Message, AllowedUpdate::MyChatMember];
 /// Updates that Telegram delivers at a time.
 const WEBHOOK_CONNECTIONS: u8 = 40;
 
@@ -168,7 +170,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
     loop {
         let registered = async {
             let secret = access::telegram_webhook_secret(&app).await?;
-            telegram.register_webhook(&url, secret.reveal(), &[AllowedUpdate::Message], WEBHOOK_CONNECTIONS).await?;
+            telegram.register_webhook(&url, secret.reveal(), &UPDATES, WEBHOOK_CONNECTIONS).await?;
             anyhow::Ok(())
         };
         match registered.await {

@@ -56,6 +56,9 @@ needs_scope! {
     CampaignsWrite "campaigns:write"
     CouponsRedeem "coupons:redeem"
     EventsRead "events:read"
+    BotUsersRead "bot-users:read"
+    BroadcastsRead "broadcasts:read"
+    BroadcastsWrite "broadcasts:write"
     Operations "operations"
 }
 

@@ -6,12 +6,12 @@ use aggregates::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream::BoxStream};
-use poem::{Body as HttpBody, IntoResponse, Response};
+use poem::{Body as HttpBody, IntoResponse, Request, RequestBody, Response};
 use poem_openapi::{
-    ApiResponse, Object, OpenApi,
+    ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object, OpenApi,
     param::{Header, Query},
     payload::{Json, Payload},
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Example,
 };
 use projections::{campaigns, coupons as read_model};
@@ -20,12 +20,12 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
-    body::{Body, Fields, Input, count},
+    body::{Body, Fields, Input, bytes, count},
     mutation::{Changed, EXAMPLE_ID, changed, once},
     params::{At, shows, usual_wait},
-    problem::{Answer, Kind},
+    problem::{Answer, Kind, Problem},
 };
-use crate::{app::App, executor::Wish};
+use crate::{app::App, coupons, executor::Wish};
 
 pub(super) struct Batches(pub(super) App);
 
@@ -151,6 +151,80 @@ enum BatchMade {
     ),
 }
 
+/// A code that was not imported.
+#[derive(Object)]
+#[oai(example)]
+struct Skipped {
+    /// In which line of the table, from 1.
+    line: u32,
+    /// Why.
+    reason: String,
+}
+
+impl Example for Skipped {
+    fn example() -> Self {
+        Self { line: 17, reason: "a code has 3 to 32 characters".to_owned() }
+    }
+}
+
+/// What became of a table of codes.
+#[derive(Object)]
+#[oai(example, skip_serializing_if_is_none)]
+struct Import {
+    /// The number of the new batch; without it, no line had a code that is new.
+    number: Option<u32>,
+    /// How many codes it has.
+    imported: u32,
+    /// The lines that were left out, the first 1,000 of them.
+    skipped: Vec<Skipped>,
+    /// How many lines were left out.
+    skipped_in_all: u32,
+    /// A read model that has come this far in the log shows it: see `min_position`.
+    position: Option<i64>,
+}
+
+impl Example for Import {
+    fn example() -> Self {
+        Self {
+            number: Some(8),
+            imported: 499,
+            skipped: vec![Skipped::example()],
+            skipped_in_all: 1,
+            position: Some(1042),
+        }
+    }
+}
+
+/// A body that is a table of comma-separated values.
+struct Table(String);
+
+impl<'a> ApiExtractor<'a> for Table {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(_: &mut Registry) {}
+
+    fn request_meta() -> Option<MetaRequest> {
+        let content = MetaMediaType { content_type: Csv::CONTENT_TYPE, schema: Csv::schema_ref() };
+        Some(MetaRequest { description: None, content: vec![content], required: true })
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let essence = request.content_type().and_then(|kind| kind.split(';').next()).unwrap_or_default();
+        if !essence.trim().eq_ignore_ascii_case(Csv::CONTENT_TYPE) {
+            let problem = Problem::from(Kind::MediaType);
+            return Err(problem.with_detail("The body must be a table, and its Content-Type text/csv.").into());
+        }
+        let text = String::from_utf8(bytes(body).await?.to_vec());
+        Ok(Self(text.map_err(|_| Problem::input("body", "is not UTF-8"))?))
+    }
+}
+
 /// A table in parts, as comma-separated values (RFC 4180).
 struct Csv(BoxStream<'static, Result<Vec<u8>, std::io::Error>>);
 
@@ -220,6 +294,44 @@ impl Batches {
         };
         let location = format!("/api/batches/{batch}/codes");
         Ok(BatchMade::Made(Json(change), location, done.position, done.repeated.then(|| "true".to_owned())))
+    }
+
+    /// Import unique codes
+    ///
+    /// A table whose first column has a code in each line; a first line `code` is its header. Each code becomes good for
+    /// one redemption. Lines whose code cannot be one, or is known already, are left out and reported; the others are
+    /// taken all the same. At most 1 MiB and 100,000 codes at a time.
+    ///
+    /// Problems: campaign-missing, campaign-status, other-kind-of-code
+    #[oai(path = "/campaigns/:id/imports", method = "post", operation_id = "importCodes")]
+    async fn import(
+        &self,
+        caller: Allowed<CampaignsWrite>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        body: Table,
+    ) -> Answer<Json<Import>> {
+        if !campaigns::exists(&self.0.pool, id.0).await? {
+            return Err(Kind::CampaignMissing.into());
+        }
+        let (codes, skipped) = coupons::importable(&self.0, &body.0).await?;
+        let mut import = Import {
+            number: None,
+            imported: codes.len() as u32,
+            skipped_in_all: skipped.len() as u32,
+            skipped: skipped.into_iter().take(1_000).map(|(line, reason)| Skipped { line, reason }).collect(),
+            position: None,
+        };
+        if codes.is_empty() {
+            return Ok(Json(import));
+        }
+        let number: i32 =
+            sqlx::query_scalar!(r#"select nextval('code_batches')::int as "number!""#).fetch_one(&self.0.pool).await?;
+        let command = Command::Import { batch: number as u32, codes, at: self.0.clock.now() };
+        let wish = Wish { command, cause: caller.cause(), once: None, expected: None };
+        let done = self.0.campaigns.send(&id.0.to_string(), wish).await?;
+        (import.number, import.position) = (Some(number as u32), Some(done.position));
+        Ok(Json(import))
     }
 
     /// List a campaign's batches

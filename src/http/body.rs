@@ -127,6 +127,25 @@ impl Fields {
         }
     }
 
+    /// An object inside this one, for which null means the same as nothing. What is
+    /// wrong in it is named by its path.
+    pub(super) fn object<T: Input>(&mut self, name: &str) -> Option<T> {
+        let map = self.optional(name, |value| match value {
+            Value::Object(map) => Ok(map),
+            _ => Err("must be an object".to_owned()),
+        })?;
+        let mut inner = Self { map, errors: vec![] };
+        let value = T::read(&mut inner);
+        let names: Vec<String> = inner.map.keys().map(|name| name.chars().take(64).collect()).collect();
+        for name in names {
+            inner.note(&name, "is not a field of this object");
+        }
+        for error in inner.errors {
+            self.note(&format!("{name}.{}", error.field), error.reason);
+        }
+        value
+    }
+
     /// A field for which null means the same as nothing.
     pub(super) fn optional<T>(&mut self, name: &str, read: impl FnOnce(Value) -> Result<T, String>) -> Option<T> {
         self.given(name, read).take()
@@ -173,6 +192,17 @@ pub(super) fn instant(value: Value) -> Result<DateTime<Utc>, String> {
         .map(|time| time.to_utc().trunc_subsecs(6))
         .ok_or_else(|| "must be an instant as in RFC 3339, such as 2027-01-31T12:00:00Z".to_owned())?;
     if is_usual(&time) { Ok(time) } else { Err(UNUSUAL.to_owned()) }
+}
+
+/// Yes or no.
+pub(super) fn flag(value: Value) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "must be true or false".to_owned())
+}
+
+/// An id.
+pub(super) fn id(value: Value) -> Result<uuid::Uuid, String> {
+    let id = value.as_str().and_then(|text| text.parse().ok());
+    id.ok_or_else(|| "must be a UUID".to_owned())
 }
 
 /// A number of things, at least one.

@@ -43,6 +43,15 @@ enum KeyScope {
     /// Read the log, which holds personal data.
     #[oai(rename = "events:read")]
     EventsRead,
+    /// See who uses the bot, by name and Telegram id, and what for.
+    #[oai(rename = "bot-users:read")]
+    BotUsersRead,
+    /// See broadcasts and what became of them.
+    #[oai(rename = "broadcasts:read")]
+    BroadcastsRead,
+    /// Write, start, stop and cancel broadcasts.
+    #[oai(rename = "broadcasts:write")]
+    BroadcastsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     #[oai(rename = "operations")]
     Operations,
@@ -55,6 +64,9 @@ impl From<Scope> for KeyScope {
             Scope::CampaignsWrite => Self::CampaignsWrite,
             Scope::CouponsRedeem => Self::CouponsRedeem,
             Scope::EventsRead => Self::EventsRead,
+            Scope::BotUsersRead => Self::BotUsersRead,
+            Scope::BroadcastsRead => Self::BroadcastsRead,
+            Scope::BroadcastsWrite => Self::BroadcastsWrite,
             Scope::Operations => Self::Operations,
         }
     }
@@ -67,6 +79,9 @@ impl From<KeyScope> for Scope {
             KeyScope::CampaignsWrite => Self::CampaignsWrite,
             KeyScope::CouponsRedeem => Self::CouponsRedeem,
             KeyScope::EventsRead => Self::EventsRead,
+            KeyScope::BotUsersRead => Self::BotUsersRead,
+            KeyScope::BroadcastsRead => Self::BroadcastsRead,
+            KeyScope::BroadcastsWrite => Self::BroadcastsWrite,
             KeyScope::Operations => Self::Operations,
         }
     }

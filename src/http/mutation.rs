@@ -2,7 +2,7 @@
 //! Idempotency-Key, and an answer made from nothing but what happened, so that
 //! it can be given again for ever.
 
-use aggregates::Campaign;
+use aggregates::{Campaign, Decide};
 use cqrs_es::DomainEvent;
 use poem_openapi::{ApiResponse, Object, payload::Json, types::Example};
 use uuid::Uuid;
@@ -13,11 +13,11 @@ use super::{
 };
 use crate::{executor::Done, log::Once, secrets::fingerprint};
 
-/// What became of a campaign.
+/// What a change led to.
 #[derive(Object)]
 #[oai(example)]
-pub(super) struct CampaignChange {
-    /// The campaign's id.
+pub(super) struct Change {
+    /// The id of what was changed.
     pub(super) id: Uuid,
     /// Its version after the change, which is also its ETag.
     pub(super) version: i64,
@@ -27,7 +27,7 @@ pub(super) struct CampaignChange {
     pub(super) events: Vec<String>,
 }
 
-impl Example for CampaignChange {
+impl Example for Change {
     fn example() -> Self {
         Self { id: Uuid::from_u128(EXAMPLE_ID), version: 2, position: 1042, events: vec!["Activated".to_owned()] }
     }
@@ -36,14 +36,14 @@ impl Example for CampaignChange {
 /// An id for examples.
 pub(super) const EXAMPLE_ID: u128 = 0x0193_5c2e_7b4a_7c31_9f05_5d1a_8e62_04b7;
 
-/// A campaign was changed.
+/// Something was changed.
 #[derive(ApiResponse)]
 pub(super) enum Changed {
     /// It is as wished. The answer to a repeated request is the first one's.
     #[oai(status = 200)]
     Changed(
-        Json<CampaignChange>,
-        /// The campaign's version, for If-Match.
+        Json<Change>,
+        /// The version after it.
         #[oai(header = "ETag")]
         String,
         /// As `position` in the body.
@@ -55,17 +55,17 @@ pub(super) enum Changed {
     ),
 }
 
-/// A campaign was made.
+/// Something was made.
 #[derive(ApiResponse)]
 pub(super) enum Created {
-    /// There is a new draft. The answer to a repeated request is the first one's.
+    /// It is there. The answer to a repeated request is the first one's.
     #[oai(status = 201)]
     Created(
-        Json<CampaignChange>,
-        /// Where the campaign is.
+        Json<Change>,
+        /// Where it is.
         #[oai(header = "Location")]
         String,
-        /// The campaign's version, for If-Match.
+        /// The version after it.
         #[oai(header = "ETag")]
         String,
         /// As `position` in the body.
@@ -82,9 +82,9 @@ pub(super) fn etag(version: i64) -> String {
     format!("\"{version}\"")
 }
 
-fn change(done: &Done<Campaign>) -> Answer<CampaignChange> {
-    Ok(CampaignChange {
-        // Ids of campaigns are UUIDs since the first one.
+fn change<A: Decide>(done: &Done<A>) -> Answer<Change> {
+    Ok(Change {
+        // Ids of campaigns and broadcasts are UUIDs since the first one.
         id: done
             .id
             .parse()
@@ -95,16 +95,21 @@ fn change(done: &Done<Campaign>) -> Answer<CampaignChange> {
     })
 }
 
-fn replayed(done: &Done<Campaign>) -> Option<String> {
+fn replayed<A: Decide>(done: &Done<A>) -> Option<String> {
     done.repeated.then(|| "true".to_owned())
 }
 
-pub(super) fn changed(done: &Done<Campaign>) -> Answer<Changed> {
+pub(super) fn changed<A: Decide>(done: &Done<A>) -> Answer<Changed> {
     Ok(Changed::Changed(Json(change(done)?), etag(done.version), done.position, replayed(done)))
 }
 
 pub(super) fn created(done: &Done<Campaign>) -> Answer<Created> {
-    let location = format!("/api/campaigns/{}", done.id);
+    created_at("/api/campaigns", done)
+}
+
+/// The answer to what was made in this collection.
+pub(super) fn created_at<A: Decide>(collection: &str, done: &Done<A>) -> Answer<Created> {
+    let location = format!("{collection}/{}", done.id);
     Ok(Created::Created(Json(change(done)?), location, etag(done.version), done.position, replayed(done)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aggregates::{campaign, code};
+use aggregates::{bot_user, broadcast, campaign, code};
 
 use super::problem::{Kind, Problem};
 use crate::{access::AccessError, coupons::LookupError, executor::SendError, feed::FeedError, log::LogError};
@@ -161,6 +161,31 @@ impl From<campaign::Refusal> for Problem {
             Refusal::ReleasedBefore => Kind::ReleasedBefore,
         };
         Self::from(kind).with_detail(sentence(&refusal.to_string()))
+    }
+}
+
+impl From<broadcast::Invalid> for Problem {
+    fn from(invalid: broadcast::Invalid) -> Self {
+        Self::from(Kind::InvalidBroadcast).with_error(invalid.field, invalid.reason)
+    }
+}
+
+impl From<broadcast::Refusal> for Problem {
+    fn from(refusal: broadcast::Refusal) -> Self {
+        use broadcast::Refusal;
+        match refusal {
+            Refusal::Missing => Kind::BroadcastMissing.into(),
+            Refusal::Exists => Kind::BroadcastExists.into(),
+            Refusal::Invalid(invalid) => invalid.into(),
+            Refusal::NothingUnconfirmed => Kind::NothingUnconfirmed.into(),
+            Refusal::Status { .. } => Self::from(Kind::BroadcastStatus).with_detail(sentence(&refusal.to_string())),
+        }
+    }
+}
+
+impl From<bot_user::Refusal> for Problem {
+    fn from(refusal: bot_user::Refusal) -> Self {
+        match refusal {}
     }
 }
 

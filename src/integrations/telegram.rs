@@ -15,13 +15,19 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
-use teloxide::payloads::{GetMe, SendMessage, SendMessageSetters, SetWebhook, SetWebhookSetters};
-use teloxide::types::{ChatId, ParseMode, Recipient, ReplyParameters};
+use teloxide::payloads::{
+    GetMe, SendMessage, SendMessageSetters, SendPhoto, SendPhotoSetters, SetWebhook, SetWebhookSetters,
+};
+use teloxide::types::{
+    ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, ParseMode, Recipient, ReplyParameters,
+};
 
 mod answer;
 mod error;
+pub(crate) mod html;
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
 pub mod twin;
 pub mod update;
 
@@ -69,11 +75,11 @@ pub enum TextFormat {
 }
 
 /// A message to be sent.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutgoingMessage {
     /// Whom to.
     pub chat_id: i64,
-    /// At most 4096 characters after formatting.
+    /// At most 4096 characters after formatting; below a photo at most 1024.
     pub text: String,
     /// `None`: the text is shown as it stands.
     pub format: Option<TextFormat>,
@@ -81,6 +87,22 @@ pub struct OutgoingMessage {
     pub reply_to: Option<i32>,
     /// Arrives without a sound.
     pub silent: bool,
+    /// A photo above the text: an address that Telegram fetches it from, or the
+    /// `file_id` of one that it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub photo: Option<String>,
+    /// Buttons below the text, in rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Vec<LinkButton>>,
+}
+
+/// A button below a message that opens a page.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkButton {
+    /// What stands on it.
+    pub text: String,
+    /// What it opens.
+    pub url: Url,
 }
 
 impl Telegram {
@@ -132,7 +154,10 @@ impl Telegram {
             message_id: MessageId,
         }
 
-        let sent: Sent = self.call("sendMessage", &payload(message)).await?;
+        let sent: Sent = match &message.photo {
+            None => self.call("sendMessage", &payload(message)).await?,
+            Some(photo) => self.call("sendPhoto", &photo_payload(message, photo)).await?,
+        };
         Ok(sent.message_id)
     }
 
@@ -166,11 +191,45 @@ fn payload(message: &OutgoingMessage) -> SendMessage {
     if let Some(TextFormat::Html) = message.format {
         payload = payload.parse_mode(ParseMode::Html);
     }
-    if let Some(id) = message.reply_to {
-        let original = ReplyParameters::new(teloxide::types::MessageId(id));
-        payload = payload.reply_parameters(original.allow_sending_without_reply());
+    if let Some(original) = original(message) {
+        payload = payload.reply_parameters(original);
+    }
+    if let Some(keyboard) = keyboard(message) {
+        payload = payload.reply_markup(keyboard);
     }
     payload
+}
+
+fn photo_payload(message: &OutgoingMessage, photo: &str) -> SendPhoto {
+    let file = match Url::parse(photo) {
+        Ok(url) => InputFile::url(url),
+        Err(_) => InputFile::file_id(FileId(photo.to_owned())),
+    };
+    let mut payload = SendPhoto::new(Recipient::Id(ChatId(message.chat_id)), file).caption(message.text.as_str());
+    if message.silent {
+        payload = payload.disable_notification(true);
+    }
+    if let Some(TextFormat::Html) = message.format {
+        payload = payload.parse_mode(ParseMode::Html);
+    }
+    if let Some(original) = original(message) {
+        payload = payload.reply_parameters(original);
+    }
+    if let Some(keyboard) = keyboard(message) {
+        payload = payload.reply_markup(keyboard);
+    }
+    payload
+}
+
+fn original(message: &OutgoingMessage) -> Option<ReplyParameters> {
+    let id = teloxide::types::MessageId(message.reply_to?);
+    Some(ReplyParameters::new(id).allow_sending_without_reply())
+}
+
+fn keyboard(message: &OutgoingMessage) -> Option<InlineKeyboardMarkup> {
+    let button = |button: &LinkButton| InlineKeyboardButton::url(button.text.as_str(), button.url.clone());
+    let rows: Vec<Vec<_>> = message.buttons.iter().map(|row| row.iter().map(button).collect()).collect();
+    (!rows.is_empty()).then(|| InlineKeyboardMarkup::new(rows))
 }
 
 impl fmt::Debug for Telegram {

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use aggregates::CodeText;
+use aggregates::{CodeText, bot_user, broadcast};
+use uuid::Uuid;
 
 use super::{Job, JobError, worker::Claimed};
 use crate::{
     app::App,
     bots::{coupon, texts},
+    broadcasts::{audience, recipients},
     codes, coupons,
+    executor::{SendError, Wish},
+    feed,
     integrations::telegram::{OutgoingMessage, TelegramError},
     log::Cause,
     rate::{self, Slot},
@@ -33,9 +37,28 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
             };
             let texts = texts::in_language(language.as_deref());
             let text = texts.redeemed(&campaign.name, &code, *number);
-            send(app, &OutgoingMessage { chat_id: *chat_id, text, format: None, reply_to: None, silent: false }).await
+            send(app, &OutgoingMessage { chat_id: *chat_id, text, ..OutgoingMessage::default() }).await
         }
         Job::ReleaseCode { campaign, code } => release(app, claimed, campaign, code).await,
+        Job::BotUserBlocked { person, at } => {
+            let command = bot_user::Command::Block { at: *at };
+            let wish = Wish { command, cause: cause(claimed), once: None, expected: None };
+            app.bot_users.send(&person.to_string(), wish).await.map_err(|error| JobError::retry(&error))?;
+            Ok(vec![])
+        }
+        Job::ReleaseBroadcast { broadcast, send_at } => {
+            let now = app.clock.now();
+            if now < *send_at {
+                let after = (*send_at - now).to_std().unwrap_or_default();
+                return Err(JobError::Later { reason: "it is not time yet".to_owned(), after });
+            }
+            tell(app, claimed, broadcast, broadcast::Command::Due { send_at: *send_at, at: now }).await
+        }
+        Job::AddressBroadcast { broadcast, position } => address(app, claimed, broadcast, *position).await,
+        Job::ResendBroadcast { broadcast, number } => {
+            recipients::resend(&app.pool, uuid(broadcast)?, *number).await.map_err(|error| JobError::retry(&error))?;
+            Ok(vec![])
+        }
     }
 }
 
@@ -52,6 +75,7 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
         Ok(Slot::Later(after)) => return Err(JobError::Later { reason: "rate limit".to_owned(), after }),
         Err(error) => return Err(JobError::retry(&error)),
     }
+    let began = app.clock.now();
     match telegram.send_message(message).await {
         Ok(_) => Ok(vec![]),
         Err(TelegramError::RetryAfter { delay, .. }) => {
@@ -61,7 +85,8 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
         Err(error @ TelegramError::RecipientGone { .. }) => {
             // Nothing to repeat and nobody to alarm: people block bots.
             tracing::info!(%error, "a message has no recipient");
-            Ok(vec![])
+            let person = app.person_of_telegram(message.chat_id).await.map_err(|error| JobError::retry(&error))?;
+            Ok(vec![Job::BotUserBlocked { person, at: began }])
         }
         Err(error) if error.is_transient() => Err(JobError::retry(&error)),
         Err(error) => Err(JobError::fail(&error)),
@@ -70,11 +95,54 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
 
 async fn release(app: &App, claimed: &Claimed, campaign: &str, code: &CodeText) -> Result<Vec<Job>, JobError> {
     let campaign = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
-    let cause = Cause {
-        actor: "system".into(),
-        correlation: claimed.correlation,
-        causation: format!("job:{}", claimed.id).into(),
-    };
-    codes::release_unwanted(app, campaign, code, &cause).await.map_err(|error| JobError::retry(&error))?;
+    codes::release_unwanted(app, campaign, code, &cause(claimed)).await.map_err(|error| JobError::retry(&error))?;
     Ok(vec![])
+}
+
+fn cause(claimed: &Claimed) -> Cause {
+    Cause { actor: "system".into(), correlation: claimed.correlation, causation: format!("job:{}", claimed.id).into() }
+}
+
+fn uuid(text: &str) -> Result<Uuid, JobError> {
+    text.parse().map_err(|error: uuid::Error| JobError::fail(&error))
+}
+
+/// Sends a command to a broadcast.
+async fn tell(
+    app: &App,
+    claimed: &Claimed,
+    broadcast: &str,
+    command: broadcast::Command,
+) -> Result<Vec<Job>, JobError> {
+    let wish = Wish { command, cause: cause(claimed), once: None, expected: None };
+    match app.broadcasts.send(broadcast, wish).await {
+        Ok(_) => Ok(vec![]),
+        Err(error @ SendError::Refused(_)) => Err(JobError::fail(&error)),
+        Err(error) => Err(JobError::retry(&error)),
+    }
+}
+
+/// Fixes a broadcast's audience, unless it was cancelled before that. Who is in
+/// the read models when the broadcast was released is in it.
+async fn address(app: &App, claimed: &Claimed, broadcast: &str, position: i64) -> Result<Vec<Job>, JobError> {
+    for read_model in ["bot_users", "redemptions"] {
+        let reached = feed::wait_for(&app.pool, read_model, position, Duration::from_secs(2))
+            .await
+            .map_err(|error| JobError::retry(&error))?;
+        if reached < position {
+            let reason = format!("the read model {read_model} is behind");
+            return Err(JobError::Later { reason, after: Duration::from_secs(1) });
+        }
+    }
+    let audience = app
+        .broadcasts
+        .look(broadcast, |broadcast, _, _| broadcast.run().map(|run| run.letter.audience.clone()))
+        .await
+        .map_err(|error| JobError::retry(&error))?;
+    let Some(audience) = audience else { return Ok(vec![]) };
+    let now = app.clock.now();
+    let count =
+        audience::fix(&app.pool, uuid(broadcast)?, &audience, now).await.map_err(|error| JobError::retry(&error))?;
+    let recipients = u32::try_from(count).unwrap_or(u32::MAX);
+    tell(app, claimed, broadcast, broadcast::Command::Start { recipients, at: now }).await
 }

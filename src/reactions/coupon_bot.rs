@@ -55,7 +55,9 @@ impl Reaction for ConfirmRedemption {
                 | campaign::Event::Redeemed { .. }
                 | campaign::Event::Released { .. },
             )
-            | Fact::Code(_) => vec![],
+            | Fact::Code(_)
+            | Fact::BotUser(_)
+            | Fact::Broadcast(_) => vec![],
         }
     }
 }

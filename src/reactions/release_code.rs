@@ -40,7 +40,9 @@ impl Reaction for ReleaseCode {
                 | campaign::Event::Redeemed { .. }
                 | campaign::Event::Released { .. },
             )
-            | Fact::Code(_) => vec![],
+            | Fact::Code(_)
+            | Fact::BotUser(_)
+            | Fact::Broadcast(_) => vec![],
         }
     }
 }

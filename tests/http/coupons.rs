@@ -205,3 +205,30 @@ async fn a_merchant_may_redeem_and_nothing_else() {
         .expect(404, "code-unknown");
     world.end().await;
 }
+
+#[tokio::test]
+async fn codes_from_elsewhere_are_imported_with_a_report() {
+    let world = World::new().await;
+    let id = campaign(&world, json!({ "name": "Printed" })).await;
+    let import = async |table: &str| {
+        let request = world.admin("POST", &format!("/api/campaigns/{id}/imports")).await;
+        request.header("content-type", "text/csv").body(table.to_owned()).answer().await
+    };
+    let report =
+        ok(import("\u{feff}Code,Shop\r\nspring-1,A\r\n\"SPRING-2\";B\r\nab\r\n\r\nSpring-1\r\nзолото\r\n").await)
+            .await
+            .json;
+    assert_eq!((&report["imported"], &report["skipped_in_all"]), (&json!(2), &json!(3)), "{report}");
+    let lines: Vec<&Value> = report["skipped"].as_array().unwrap().iter().map(|skipped| &skipped["line"]).collect();
+    assert_eq!(lines, [&json!(4), &json!(6), &json!(7)]);
+    let path = format!("/api/batches/{}/codes?min_position={}", report["number"], report["position"]);
+    assert_eq!(ok(world.get(&path).await).await.text, "code\r\nSPRING-1\r\nSPRING-2\r\n");
+    let again = ok(import("spring-2\nspring-3\n").await).await.json;
+    assert_eq!((&again["imported"], &again["skipped"][0]["reason"]), (&json!(1), &json!("it was imported before")));
+    assert_eq!(ok(import("spring-2").await).await.json.get("number"), None, "nothing new is no batch");
+    ok(redeem(&world, "Spring-2", "anna").await).await;
+    redeem(&world, "SPRING-2", "berta").await.expect(409, "code-used");
+    let json = world.post(&format!("/api/campaigns/{id}/imports"), json!({})).await;
+    json.expect(415, "unsupported-media-type");
+    world.end().await;
+}

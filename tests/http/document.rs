@@ -111,7 +111,7 @@ async fn every_operation_is_explained() {
 async fn whoever_may_not_is_refused() {
     let world = World::new().await;
     let document = world.plain("GET", "/api/openapi.json").answer().await.json;
-    let scopes = ["campaigns:read", "campaigns:write", "coupons:redeem", "events:read", "operations"];
+    let scopes = promostack::access::Scope::ALL.map(promostack::access::Scope::as_str);
     let nothing = world.key("nothing", &[]).await;
     let mut without = vec![];
     let mut only = vec![];

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
 mod access;
+mod broadcasts;
 mod campaigns;
 mod coupons;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod broadcasts;
 mod crash;
 mod first_campaign;
 mod lifecycle;

@@ -18,6 +18,7 @@ use std::time::Duration;
 pub use balancer::Balancer;
 pub use database::Database;
 pub use process::Process;
+use promostack::integrations::telegram::twin::TwinLimits;
 pub use telegram::Telegram;
 
 /// Long enough for a busy machine; a wait that ends well ends sooner.
@@ -48,11 +49,19 @@ impl World {
         Self::on(Database::fresh().await).await
     }
 
+    /// With a Telegram that enforces limits.
+    pub async fn with_limits(limits: TwinLimits) -> Self {
+        Self::put_together(Database::fresh().await, limits).await
+    }
+
     /// A world on a database that is there, migrated here so that the twin can work before any process does.
     pub async fn on(database: Database) -> Self {
+        Self::put_together(database, TwinLimits::NONE).await
+    }
+
+    async fn put_together(database: Database, limits: TwinLimits) -> Self {
         let pool = database.pool();
         promostack::app::MIGRATIONS.run(&pool).await.unwrap();
-        let limits = promostack::integrations::telegram::twin::TwinLimits::NONE;
         let telegram = Telegram::serve(pool.clone(), limits).await;
         Self { telegram, balancer: Balancer::serve().await, pool, database }
     }

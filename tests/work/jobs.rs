@@ -46,9 +46,7 @@ impl Office {
                 job: Job::TelegramMessage(OutgoingMessage {
                     chat_id: *chat_id,
                     text: (*text).to_owned(),
-                    format: None,
-                    reply_to: None,
-                    silent: false,
+                    ..OutgoingMessage::default()
                 }),
                 correlation: Uuid::nil(),
                 causation: "test".to_owned(),

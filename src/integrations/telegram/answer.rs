@@ -62,6 +62,10 @@ pub(super) fn read<T: DeserializeOwned>(operation: &'static str, status: u16, bo
         403 => TelegramError::RecipientGone { operation, reason: reason() },
         400 if is_about_recipient(&failure.description) => TelegramError::RecipientGone { operation, reason: reason() },
         400..=499 => TelegramError::Rejected { operation, reason: reason() },
+        // Only Telegram itself speaks so; a gateway on the way says it in HTML, or in JSON of another shape.
+        500..=599 if failure.error_code.is_some() => {
+            TelegramError::Unavailable { operation, source: Outage::Failed(code) }
+        }
         _ => TelegramError::Unavailable { operation, source: Outage::Status(code) },
     })
 }
@@ -146,13 +150,13 @@ mod tests {
 
     #[test]
     fn a_failure_of_theirs_is_worth_another_try() {
+        let own_words = refused(500, "Internal Server Error");
+        assert!(own_words.is_transient() && !own_words.may_have_been_delivered(), "{own_words:?}");
         for error in [
-            refused(500, "Internal Server Error"),
             failed(502, "<html>Bad Gateway</html>"),
             failed(200, "<html>Welcome to the hotel network</html>"),
             failed(302, ""),
             failed(200, r#"{"ok":true}"#),
-            failed(200, r#"{"ok":false,"error_code":500,"description":"Internal Server Error"}"#),
         ] {
             assert!(matches!(error, TelegramError::Unavailable { .. }), "{error:?}");
             assert!(error.is_transient() && error.may_have_been_delivered());

@@ -48,7 +48,10 @@ pub enum Outage {
     /// No connection, a broken one, or none within the time allowed.
     #[error("the connection failed")]
     Network(#[source] reqwest::Error),
-    /// Telegram had a failure of its own.
+    /// Telegram says in its own words that it failed: it did not do it.
+    #[error("failed with status {0}")]
+    Failed(u16),
+    /// Something on the way answered for Telegram, which may have acted.
     #[error("answered with status {0}")]
     Status(u16),
     /// It said yes in a form we cannot read.
@@ -73,8 +76,11 @@ impl TelegramError {
     /// Whether Telegram may have acted although we have no answer that says so.
     pub fn may_have_been_delivered(&self) -> bool {
         match self {
-            Self::Unavailable { source: Outage::Network(error), .. } => !error.is_connect() && !error.is_builder(),
-            Self::Unavailable { .. } => true,
+            Self::Unavailable { source, .. } => match source {
+                Outage::Network(error) => !error.is_connect() && !error.is_builder(),
+                Outage::Failed(_) => false,
+                Outage::Status(_) | Outage::Unreadable { .. } => true,
+            },
             Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::Rejected { .. } => false,
         }
     }

@@ -23,13 +23,12 @@ mod bot_api;
 mod delivery;
 mod faults;
 mod fields;
-mod html;
+mod markup;
 mod params;
 mod people;
 mod problem;
 mod report;
 mod send;
-mod text;
 mod webhook;
 
 /// The twin. Cheap to clone; clones are the same twin.
@@ -112,6 +111,7 @@ impl Twin {
             .at("/faults", get(faults::list).post(faults::order).delete(faults::clear))
             .at("/violations", get(report::violations))
             .at("/counts", get(report::counts))
+            .at("/counts/chats", get(report::chats))
             .at("/webhook", get(report::webhook))
             .catch_all_error(problem::answer)
             .data(self.clone())

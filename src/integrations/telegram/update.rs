@@ -2,8 +2,8 @@
 //!
 //! Every update has a number and nearly every one a chat; both are found without
 //! knowing its kind, so that an update of a kind that does not exist yet is kept and
-//! counted like any other. Of the kinds, only a text in a private chat is read
-//! further. teloxide's `Update` is not used for it: it reads all of a message's content
+//! counted like any other. Of the kinds, only a text in a private chat and whether its
+//! person has blocked the bot are read further. teloxide's `Update` is not used for it: it reads all of a message's content
 //! or nothing and says nothing about it, so that one entity of a newer Bot API hides
 //! the text of the message (a test shows it).
 
@@ -39,6 +39,13 @@ pub enum Kind {
         /// The message's number in the chat.
         message_id: i32,
     },
+    /// A person blocked the bot in their private chat with it, or let it in again.
+    Membership {
+        /// Who.
+        from: Sender,
+        /// Whether nothing reaches them now.
+        blocked: bool,
+    },
     /// Anything else.
     Other {
         /// Telegram's name for the kind of update, such as `edited_message`.
@@ -46,7 +53,7 @@ pub enum Kind {
     },
 }
 
-/// The person who wrote.
+/// The person who did it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sender {
     /// The Telegram user id.
@@ -86,6 +93,7 @@ pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
     };
     let kind = match name.as_str() {
         "message" => private_text(content),
+        "my_chat_member" => membership(content),
         _ => None,
     };
     Ok(IncomingUpdate {
@@ -103,6 +111,36 @@ fn chat_id(content: &RawValue) -> Option<i64> {
     PLACES.iter().find_map(|place| content.pointer(place)?.as_i64())
 }
 
+#[derive(Deserialize)]
+struct Chat {
+    r#type: String,
+}
+
+impl Chat {
+    fn is_private(&self) -> bool {
+        self.r#type == "private"
+    }
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: i64,
+    first_name: String,
+    username: Option<String>,
+    language_code: Option<String>,
+}
+
+impl From<User> for Sender {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            first_name: storable(user.first_name),
+            username: user.username.map(storable),
+            language_code: user.language_code.map(storable),
+        }
+    }
+}
+
 /// `None` for a message of any other sort.
 fn private_text(content: &RawValue) -> Option<Kind> {
     #[derive(Deserialize)]
@@ -112,29 +150,35 @@ fn private_text(content: &RawValue) -> Option<Kind> {
         from: User,
         text: String,
     }
-    #[derive(Deserialize)]
-    struct Chat {
-        r#type: String,
-    }
-    #[derive(Deserialize)]
-    struct User {
-        id: i64,
-        first_name: String,
-        username: Option<String>,
-        language_code: Option<String>,
-    }
 
     let message: Message = serde_json::from_str(content.get()).ok()?;
-    (message.chat.r#type == "private").then(|| Kind::PrivateText {
-        from: Sender {
-            id: message.from.id,
-            first_name: storable(message.from.first_name),
-            username: message.from.username.map(storable),
-            language_code: message.from.language_code.map(storable),
-        },
+    message.chat.is_private().then(|| Kind::PrivateText {
+        from: message.from.into(),
         text: storable(message.text),
         message_id: message.message_id,
     })
+}
+
+/// `None` in other chats than private ones, where a membership says nothing of blocking.
+fn membership(content: &RawValue) -> Option<Kind> {
+    #[derive(Deserialize)]
+    struct Change {
+        chat: Chat,
+        from: User,
+        new_chat_member: Member,
+    }
+    #[derive(Deserialize)]
+    struct Member {
+        status: String,
+    }
+
+    let change: Change = serde_json::from_str(content.get()).ok()?;
+    let blocked = match change.new_chat_member.status.as_str() {
+        "kicked" => true,
+        "member" => false,
+        _ => return None,
+    };
+    change.chat.is_private().then(|| Kind::Membership { from: change.from.into(), blocked })
 }
 
 fn storable(mut text: String) -> String {
@@ -157,6 +201,9 @@ impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PrivateText { .. } => f.debug_struct("PrivateText").finish_non_exhaustive(),
+            Self::Membership { blocked, .. } => {
+                f.debug_struct("Membership").field("blocked", blocked).finish_non_exhaustive()
+            }
             Self::Other { name } => f.debug_struct("Other").field("name", name).finish(),
         }
     }

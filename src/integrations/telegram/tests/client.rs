@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::json;
 
 use super::super::twin::TwinLimits;
-use super::super::{MessageId, OutgoingMessage, Telegram, TelegramError, TextFormat};
+use super::super::{LinkButton, MessageId, OutgoingMessage, Telegram, TelegramError, TextFormat};
 use super::world::{SECRET, TOKEN, World, message};
 
 /// An error with all its causes, as a log would show it.
@@ -183,6 +183,47 @@ async fn their_failures_are_reported_at_once_and_used_up() {
     assert!(started.elapsed() < Duration::from_secs(2));
     client.send_message(&message(5, "x")).await.unwrap();
     assert_eq!(world.bot_texts(5).await, ["x"]);
+}
+
+#[tokio::test]
+async fn a_photo_has_a_caption_and_buttons() {
+    let world = World::new(TwinLimits::NONE).await;
+    let client = world.client_known_to(&[5]).await;
+    let button = |url: &str| vec![vec![LinkButton { text: "Open".to_owned(), url: Url::parse(url).unwrap() }]];
+    let with = |photo: &str, text: &str| OutgoingMessage {
+        photo: Some(photo.to_owned()),
+        buttons: button("https://example.com/a"),
+        format: Some(TextFormat::Html),
+        ..message(5, text)
+    };
+    client.send_message(&with("https://example.com/gold.png", "<b>Gold</b>")).await.unwrap();
+    client.send_message(&with("AgACAgIAAxkB-_9", &"x".repeat(1024))).await.unwrap();
+    client
+        .send_message(&OutgoingMessage { buttons: button("http://example.com/b"), ..message(5, "plain") })
+        .await
+        .unwrap();
+    let shown = world.get("chats/5/messages").await["messages"].clone();
+    assert_eq!((&shown[1]["photo"], &shown[1]["text"]), (&json!("https://example.com/gold.png"), &json!("Gold")));
+    assert_eq!(shown[1]["entities"][0]["type"], "bold");
+    assert_eq!(
+        shown[1]["reply_markup"]["inline_keyboard"][0][0],
+        json!({ "text": "Open", "url": "https://example.com/a" })
+    );
+    assert_eq!((&shown[2]["photo"], &shown[3]["photo"]), (&json!("AgACAgIAAxkB-_9"), &json!(null)));
+    assert_eq!(shown[3]["reply_markup"]["inline_keyboard"][0][0]["url"], "http://example.com/b");
+    for wrong in [
+        with("AgACAgIAAxkB-_9", &"x".repeat(1025)),
+        with("not a file", "x"),
+        with("ftp://example.com/a.png", "x"),
+        OutgoingMessage { buttons: button("mailto:a@example.com"), ..message(5, "x") },
+        OutgoingMessage { buttons: vec![button("https://example.com/").remove(0); 101], ..message(5, "x") },
+    ] {
+        let error = client.send_message(&wrong).await.unwrap_err();
+        assert!(matches!(error, TelegramError::Rejected { .. }), "{error:?}");
+    }
+    let counted = world.get("counts/chats").await;
+    assert_eq!(counted["messages_from_bots"], json!({ "5": 3 }));
+    assert_eq!(world.get("counts/chats?text=plain").await["messages_from_bots"], json!({ "5": 1 }));
 }
 
 #[tokio::test]

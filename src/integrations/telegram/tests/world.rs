@@ -115,7 +115,7 @@ impl World {
 }
 
 pub(super) fn message(chat_id: i64, text: &str) -> OutgoingMessage {
-    OutgoingMessage { chat_id, text: text.to_owned(), format: None, reply_to: None, silent: false }
+    OutgoingMessage { chat_id, text: text.to_owned(), ..OutgoingMessage::default() }
 }
 
 /// Collects what is delivered; answers as it is told to, and 200 otherwise.

@@ -19,11 +19,12 @@ pub(super) enum Method {
     GetWebhookInfo,
     DeleteWebhook,
     SendMessage,
+    SendPhoto,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 5] =
-        [Self::GetMe, Self::SetWebhook, Self::GetWebhookInfo, Self::DeleteWebhook, Self::SendMessage];
+    pub(super) const ALL: [Self; 6] =
+        [Self::GetMe, Self::SetWebhook, Self::GetWebhookInfo, Self::DeleteWebhook, Self::SendMessage, Self::SendPhoto];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -32,6 +33,7 @@ impl Method {
             Self::GetWebhookInfo => "getWebhookInfo",
             Self::DeleteWebhook => "deleteWebhook",
             Self::SendMessage => "sendMessage",
+            Self::SendPhoto => "sendPhoto",
         }
     }
 
@@ -79,6 +81,7 @@ async fn answer(twin: &Twin, bot: Bot, method: Method, request: &Request, body: 
         Method::GetWebhookInfo => webhook::info(twin.pool(), bot.id).await,
         Method::DeleteWebhook => webhook::delete(twin.pool(), bot.id, &params).await,
         Method::SendMessage => send::message(twin, bot, &params).await,
+        Method::SendPhoto => send::photo(twin, bot, &params).await,
     }
 }
 

@@ -6,10 +6,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
 
+use super::super::text::{LONGEST, cleaned, command_length, units};
 use super::Twin;
 use super::fields::Fields;
 use super::problem::{Problem, Result};
-use super::text::{LONGEST, cleaned, command_length, units};
 
 /// The one who spoke, as Telegram describes a person in an update. Ends a column list.
 const PERSON: &str = "json_build_object('id', chat_id, 'is_bot', false,
@@ -149,7 +149,8 @@ pub(super) async fn transcript(
     let messages: Value = sqlx::query_scalar(&format!(
         "select coalesce(json_agg(json_strip_nulls(json_build_object(
                 'message_id', m.message_id, 'from', case when m.from_bot then 'bot' else 'person' end,
-                'text', m.text, 'entities', m.entities, 'reply_to', m.reply_to,
+                'text', m.text, 'entities', m.entities, 'photo', m.photo,
+                'reply_markup', m.reply_markup, 'reply_to', m.reply_to,
                 'silent', m.silent, 'sent_at', m.sent_at, 'update_id', m.update_id,
                 'delivered', case when m.update_id is not null then d.delivered_at is not null end))
                 order by m.message_id), '[]')

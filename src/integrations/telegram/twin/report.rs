@@ -49,6 +49,27 @@ pub(super) async fn counts(Data(twin): Data<&Twin>) -> Result<Json<Value>> {
     Ok(Json(counts))
 }
 
+/// Which messages to count.
+#[derive(Deserialize)]
+pub(super) struct Which {
+    /// Those that a person reads exactly so.
+    text: Option<String>,
+}
+
+/// `GET /counts/chats?text=`: how many messages a bot got through to each chat.
+#[handler]
+pub(super) async fn chats(Data(twin): Data<&Twin>, Query(which): Query<Which>) -> Result<Json<Value>> {
+    let chats: Value = sqlx::query_scalar(
+        "select coalesce(json_object_agg(chat_id, messages), '{}')
+           from (select chat_id, count(*) as messages from sandbox.telegram_message
+                  where from_bot and ($1::text is null or text = $1) group by chat_id) counted",
+    )
+    .bind(which.text)
+    .fetch_one(twin.pool())
+    .await?;
+    Ok(Json(json!({ "messages_from_bots": chats })))
+}
+
 /// `GET /webhook`: the bot, and how the delivery of its updates goes.
 #[handler]
 pub(super) async fn webhook(Data(twin): Data<&Twin>, Query(whose): Query<Whose>) -> Result<Json<Value>> {

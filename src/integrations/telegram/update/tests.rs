@@ -72,7 +72,7 @@ fn kinds() -> Vec<(&'static str, String, Option<i64>)> {
             format!(r#"{{"id":"1","from":{PERSON},"currency":"XTR","total_amount":1,"invoice_payload":"p"}}"#),
             Some(42),
         ),
-        ("my_chat_member", member.clone(), Some(42)),
+        ("my_chat_member", member.replace(PRIVATE, GROUP), Some(-1001)),
         ("chat_member", member.replace(PRIVATE, GROUP), Some(-1001)),
         ("chat_join_request", format!(r#"{{"chat":{GROUP},"from":{PERSON},"user_chat_id":42,"date":1}}"#), Some(-1001)),
         (
@@ -93,6 +93,26 @@ fn kinds() -> Vec<(&'static str, String, Option<i64>)> {
         ("kind_of_the_year_2031", format!(r#"{{"chat":{PRIVATE},"wonder":[]}}"#), Some(42)),
         ("kind_that_is_no_object", "true".to_owned(), None),
     ]
+}
+
+#[test]
+fn blocking_and_letting_in_again_are_read_in_private_chats() {
+    let member = |status: &str| {
+        format!(
+            r#"{{"chat":{PRIVATE},"from":{PERSON},"date":1,
+                "old_chat_member":{{"user":{PERSON},"status":"member"}},
+                "new_chat_member":{{"user":{PERSON},"status":"{status}"}}}}"#
+        )
+    };
+    for (status, wanted) in [("kicked", Some(true)), ("member", Some(false)), ("left", None)] {
+        let read = read(&update("my_chat_member", &member(status))).unwrap();
+        assert_eq!((read.update_id, read.chat_id), (7, Some(42)));
+        let found = match read.kind {
+            Kind::Membership { from, blocked } => (from.id == 42).then_some(blocked),
+            _ => None,
+        };
+        assert_eq!(found, wanted, "{status}");
+    }
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Telegram's HTML: a few known tags, balanced, and nothing else.
 //!
+//! Read by the twin, which has to refuse what Telegram refuses, and before a text is
+//! taken from an admin, who should hear of it at once and not from every recipient.
+//!
 //! The result is the text as a person sees it and the entities that say what was
 //! formatted, with Telegram's own words where the markup is wrong.
 
@@ -9,7 +12,7 @@ use super::text::units;
 
 /// A formatted stretch of a text, counted in UTF-16 units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Entity {
+pub(crate) struct Entity {
     #[serde(rename = "type")]
     kind: &'static str,
     offset: usize,
@@ -28,7 +31,11 @@ struct Open<'a> {
     offset: usize,
 }
 
-pub(super) fn parse(source: &str) -> Result<(String, Vec<Entity>), String> {
+/// The text as it is shown, and what is formatted in it.
+///
+/// # Errors
+/// Telegram's own words on what is wrong with the markup.
+pub(crate) fn parse(source: &str) -> Result<(String, Vec<Entity>), String> {
     let mut text = String::with_capacity(source.len());
     let mut length = 0;
     let mut entities = Vec::new();

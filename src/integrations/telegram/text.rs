@@ -1,10 +1,13 @@
 //! What Telegram does to a text before it stores it, and how it counts its length.
 
 /// The longest text of a message, in UTF-16 units after formatting.
-pub(super) const LONGEST: usize = 4096;
+pub(crate) const LONGEST: usize = 4096;
+
+/// The longest caption of a photo, in UTF-16 units after formatting.
+pub(crate) const LONGEST_CAPTION: usize = 1024;
 
 /// Control characters become spaces, carriage returns go, and so does the white space around.
-pub(super) fn cleaned(text: &str) -> String {
+pub(crate) fn cleaned(text: &str) -> String {
     let printable = text.chars().filter(|c| *c != '\r').map(|c| match c {
         '\n' => c,
         c if c.is_control() => ' ',
@@ -14,12 +17,12 @@ pub(super) fn cleaned(text: &str) -> String {
 }
 
 /// Telegram counts positions and lengths in UTF-16 units.
-pub(super) fn units(text: &str) -> usize {
+pub(crate) fn units(text: &str) -> usize {
     text.chars().map(char::len_utf16).sum()
 }
 
 /// The length of the bot command a text begins with, or `None`.
-pub(super) fn command_length(text: &str) -> Option<i32> {
+pub(crate) fn command_length(text: &str) -> Option<i32> {
     let name = text.strip_prefix('/')?;
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '@';
     let length = name.find(|c| !is_part(c)).unwrap_or(name.len());
