@@ -38,6 +38,18 @@ async fn rebuilt_read_models_equal_the_live_ones() {
             assert!(process.post(&format!("/api/campaigns/{id}/pause"), &json!(null)).await.status().is_success());
         }
     }
+    for text in ["To all", "To all again"] {
+        let answer = process.post("/api/broadcast", &json!({"text": text})).await;
+        assert!(answer.status().is_success());
+    }
+    crate::support::eventually("the broadcasts to be completed", async || {
+        let completed: i64 = sqlx::query_scalar("select count(*) from broadcasts where status = 'completed'")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        (completed == 2).then_some(())
+    })
+    .await;
     world.settled().await;
     let live = rows(&world).await;
     assert!(live.iter().all(|(_, rows)| !rows.is_empty()), "{live:?}");
