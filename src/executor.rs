@@ -29,8 +29,10 @@ use stream::{Attempt, Stream};
 /// Streams kept in memory, by aggregate type.
 const CACHED: usize = 20_000;
 /// How often and how long a command is decided again before its sender is told to try later.
-const ATTEMPTS: u32 = 100;
+/// Often, and with short waits: beside a process that keeps a stream hot, each try wins by chance.
+const ATTEMPTS: u32 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
 /// A command with all that is not the aggregate's business.
 #[derive(Debug, Clone)]
@@ -127,7 +129,7 @@ impl<A: Decide> Executor<A> {
     pub async fn send(&self, id: &str, wish: Wish<A::Command>) -> Result<Done<A>, SendError<A::Error>> {
         let stream = self.stream(id);
         let started = Instant::now();
-        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(50));
+        let mut backoff = Backoff::new(Duration::from_millis(1), LONGEST_WAIT);
         let mut attempts = 0;
         loop {
             attempts += 1;
