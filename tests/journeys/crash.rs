@@ -78,8 +78,13 @@ async fn draft(told: Arc<Told>, live: Live, lane: usize) {
 }
 
 /// New people write the code to the bot; the twin delivers until it is acknowledged.
-async fn redeem(told: Arc<Told>, world: Arc<World>) {
+/// While nobody is there they wait, or a slow machine would be left with more than it can work off.
+async fn redeem(told: Arc<Told>, world: Arc<World>, live: Live) {
     while !told.stop.load(Ordering::Relaxed) {
+        if live.lock().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            continue;
+        }
         let user = told.users.fetch_add(1, Ordering::Relaxed) + 1;
         world.telegram.say(user, "RUSH").await;
         tokio::time::sleep(Duration::from_millis(15)).await;
@@ -92,7 +97,7 @@ fn start_load(world: &Arc<World>, told: &Arc<Told>, live: &Live) -> JoinSet<()> 
         load.spawn(draft(told.clone(), live.clone(), lane));
     }
     for _ in 0..2 {
-        load.spawn(redeem(told.clone(), world.clone()));
+        load.spawn(redeem(told.clone(), world.clone(), live.clone()));
     }
     load
 }
@@ -166,6 +171,8 @@ async fn killed_fifty_times_nothing_is_lost_or_doubled() {
         process = world.process_with(&SHORT_LEASES).await;
     }
     go_live(&world, &live, &process).await;
+    eventually("the load to have done something", async || (told.drafted.lock().unwrap().len() > 20).then_some(()))
+        .await;
     end_load(&told, load).await;
     check(&world, &told, &process).await;
 }
