@@ -6,12 +6,12 @@ use aggregates::{
 };
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream::BoxStream};
-use poem::{Body as HttpBody, IntoResponse, Request, RequestBody, Response};
+use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions, Object, OpenApi,
     param::{Header, Query},
-    payload::{Json, Payload},
-    registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
+    payload::Json,
+    registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry},
     types::Example,
 };
 use projections::{campaigns, coupons as read_model};
@@ -21,6 +21,7 @@ use super::{
     Tags,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::{Body, Fields, Input, bytes, count},
+    csv::{Columns, Table},
     mutation::{Changed, EXAMPLE_ID, changed, once},
     params::{At, shows, usual_wait},
     problem::{Answer, Kind, Problem},
@@ -196,9 +197,9 @@ impl Example for Import {
 }
 
 /// A body that is a table of comma-separated values.
-struct Table(String);
+struct TableBody(String);
 
-impl<'a> ApiExtractor<'a> for Table {
+impl<'a> ApiExtractor<'a> for TableBody {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     type ParamType = ();
     type ParamRawType = ();
@@ -206,7 +207,9 @@ impl<'a> ApiExtractor<'a> for Table {
     fn register(_: &mut Registry) {}
 
     fn request_meta() -> Option<MetaRequest> {
-        let content = MetaMediaType { content_type: Csv::CONTENT_TYPE, schema: Csv::schema_ref() };
+        let example = Some("code\r\nSPRING-1\r\nSPRING-2\r\n".into());
+        let schema = MetaSchemaRef::Inline(Box::new(MetaSchema { example, ..MetaSchema::new("string") }));
+        let content = MetaMediaType { content_type: "text/csv", schema };
         Some(MetaRequest { description: None, content: vec![content], required: true })
     }
 
@@ -216,7 +219,7 @@ impl<'a> ApiExtractor<'a> for Table {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let essence = request.content_type().and_then(|kind| kind.split(';').next()).unwrap_or_default();
-        if !essence.trim().eq_ignore_ascii_case(Csv::CONTENT_TYPE) {
+        if !essence.trim().eq_ignore_ascii_case("text/csv") {
             let problem = Problem::from(Kind::MediaType);
             return Err(problem.with_detail("The body must be a table, and its Content-Type text/csv.").into());
         }
@@ -225,35 +228,12 @@ impl<'a> ApiExtractor<'a> for Table {
     }
 }
 
-/// A table in parts, as comma-separated values (RFC 4180).
-struct Csv(BoxStream<'static, Result<Vec<u8>, std::io::Error>>);
+/// The codes of a batch.
+struct CodeTable;
 
-impl Payload for Csv {
-    const CONTENT_TYPE: &'static str = "text/csv";
-
-    fn schema_ref() -> MetaSchemaRef {
-        let example = Some("code\r\n7Q2M4K9WXA0ZT\r\nC41XN8RPD5E6H\r\n".into());
-        MetaSchemaRef::Inline(Box::new(MetaSchema { example, ..MetaSchema::new("string") }))
-    }
-}
-
-impl IntoResponse for Csv {
-    fn into_response(self) -> Response {
-        Response::builder()
-            .content_type("text/csv; charset=utf-8; header=present")
-            .body(HttpBody::from_bytes_stream(self.0))
-    }
-}
-
-impl ApiResponse for Csv {
-    fn meta() -> MetaResponses {
-        let content = vec![MetaMediaType { content_type: Self::CONTENT_TYPE, schema: Self::schema_ref() }];
-        let table =
-            MetaResponse { description: "The table.", status: Some(200), status_range: None, content, headers: vec![] };
-        MetaResponses { responses: vec![table] }
-    }
-
-    fn register(_: &mut Registry) {}
+impl Columns for CodeTable {
+    const NAMES: &'static str = "code";
+    const EXAMPLE: &'static str = "7Q2M4K9WXA0ZT";
 }
 
 #[OpenApi(tag = "Tags::Coupons")]
@@ -309,7 +289,7 @@ impl Batches {
         caller: Allowed<CampaignsWrite>,
         /// The campaign's id.
         id: At<Uuid>,
-        body: Table,
+        body: TableBody,
     ) -> Answer<Json<Import>> {
         if !campaigns::exists(&self.0.pool, id.0).await? {
             return Err(Kind::CampaignMissing.into());
@@ -378,14 +358,14 @@ impl Batches {
         /// How long to wait for `min_position`, in milliseconds.
         #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
         wait_ms: Query<u64>,
-    ) -> Answer<Csv> {
+    ) -> Answer<Table<CodeTable>> {
         shows(&self.0, "coupons", min_position.0, wait_ms.0).await?;
         let batch = read_model::batch(&self.0.pool, number.0).await?.ok_or(Kind::BatchMissing)?;
-        let header = futures_util::stream::once(async { Ok(b"code\r\n".to_vec()) });
-        if batch.minted {
-            return Ok(Csv(header.chain(minted(self.0.code_key().await?.clone(), &batch)).boxed()));
-        }
-        Ok(Csv(header.chain(imported(self.0.clone(), &batch)).boxed()))
+        let lines = match batch.minted {
+            true => minted(self.0.code_key().await?.clone(), &batch),
+            false => imported(self.0.clone(), &batch),
+        };
+        Ok(Table::named(&format!("batch-{}", batch.number), lines))
     }
 
     /// Take back a batch
@@ -414,15 +394,18 @@ impl Batches {
 /// Codes in one part of an export.
 const PART: usize = 8_192;
 
+/// Codes, many in a piece.
+type Lines = BoxStream<'static, Result<String, sqlx::Error>>;
+
 /// The codes of a batch, made part by part as they are sent.
-fn minted(key: CodeKey, batch: &read_model::Batch) -> BoxStream<'static, Result<Vec<u8>, std::io::Error>> {
+fn minted(key: CodeKey, batch: &read_model::Batch) -> Lines {
     let (number, count) = (batch.number as u32, batch.count as u32);
     let part = move |from: u32| {
         let to = count.min(from.saturating_add(PART as u32));
-        let mut lines = Vec::with_capacity((to - from) as usize * (UniqueCode::LENGTH + 2));
+        let mut lines = String::with_capacity((to - from) as usize * (UniqueCode::LENGTH + 2));
         for index in from..to {
-            lines.extend_from_slice(&UniqueCode { batch: number, index }.text(&key));
-            lines.extend_from_slice(b"\r\n");
+            lines.extend(UniqueCode { batch: number, index }.text(&key).map(char::from));
+            lines.push_str("\r\n");
         }
         Ok(lines)
     };
@@ -430,21 +413,17 @@ fn minted(key: CodeKey, batch: &read_model::Batch) -> BoxStream<'static, Result<
 }
 
 /// The codes of a batch, read part by part as they are sent.
-fn imported(app: App, batch: &read_model::Batch) -> BoxStream<'static, Result<Vec<u8>, std::io::Error>> {
+fn imported(app: App, batch: &read_model::Batch) -> Lines {
     let number = batch.number;
     let read = move |from: Option<i32>| {
         let app = app.clone();
         async move {
-            let from = from?;
-            let codes = read_model::imported_codes(&app.pool, number, from, PART as i64).await;
-            let codes = match codes {
+            let codes = match read_model::imported_codes(&app.pool, number, from?, PART as i64).await {
                 Ok(codes) => codes,
-                // A table that breaks off must not look like one that is complete.
-                Err(error) => return Some((Err(std::io::Error::other(error)), None)),
+                Err(error) => return Some((Err(error), None)),
             };
             let next = codes.last().map(|(index, _)| index + 1)?;
-            let lines: String = codes.into_iter().map(|(_, code)| code + "\r\n").collect();
-            Some((Ok(lines.into_bytes()), Some(next)))
+            Some((Ok(codes.into_iter().map(|(_, code)| code + "\r\n").collect()), Some(next)))
         }
     };
     futures_util::stream::unfold(Some(0), read).boxed()
