@@ -291,9 +291,9 @@ impl Batches {
         id: At<Uuid>,
         body: TableBody,
     ) -> Answer<Json<Import>> {
-        if !campaigns::exists(&self.0.pool, id.0).await? {
-            return Err(Kind::CampaignMissing.into());
-        }
+        // Asked of the campaign itself: the read model may not show it yet.
+        let status = self.0.campaigns.look(&id.0.to_string(), |campaign, _, _| campaign.status()).await?;
+        status.ok_or(Kind::CampaignMissing)?;
         let (codes, skipped) = coupons::importable(&self.0, &body.0).await?;
         let mut import = Import {
             number: None,
