@@ -64,10 +64,10 @@ pub async fn find(app: &App, typed: &str) -> Result<Option<Found>, LookupError> 
 /// The text of a unique code; none when the read model does not know its batch yet.
 ///
 /// # Errors
-/// What the database says.
-pub async fn text(app: &App, coupon: UniqueCode) -> Result<Option<String>, sqlx::Error> {
+/// [`LookupError`].
+pub async fn text(app: &App, coupon: UniqueCode) -> Result<Option<String>, LookupError> {
     let number = coupon.batch as i32;
-    match coupons::batch(&app.pool, number).await? {
+    match batch_of(app, coupon).await? {
         Some(Batch { minted: true, .. }) => Ok(Some(minted(app, coupon).await?)),
         Some(_) => {
             let codes = coupons::imported_codes(&app.pool, number, coupon.index as i32, 1).await?;
