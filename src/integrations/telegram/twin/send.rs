@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, PgExecutor, Row};
+use sqlx::{PgExecutor, Row};
 
 use super::super::html::{self, Entity};
 use super::super::text::{LONGEST, LONGEST_CAPTION, cleaned, units};
@@ -57,16 +57,7 @@ pub(super) async fn photo(twin: &Twin, bot: Bot, params: &Params) -> Answer {
 async fn deliver(twin: &Twin, bot: Bot, message: Message) -> Answer {
     let limits = twin.inner.limits;
     let entities = (!message.entities.is_empty()).then(|| json!(message.entities));
-    let row = if message.photo.is_some() || message.markup.is_some() {
-        let mut transaction = twin.pool().begin().await?;
-        let row = judged(&mut *transaction, limits, bot, &message, entities.as_ref()).await?;
-        attach(&mut transaction, bot, &message, row.try_get("message_id")?).await?;
-        // A refusal is kept, too: it may be an offence.
-        transaction.commit().await?;
-        row
-    } else {
-        judged(twin.pool(), limits, bot, &message, entities.as_ref()).await?
-    };
+    let row = judged(twin.pool(), limits, bot, &message, entities.as_ref()).await?;
     let outcome: String = row.try_get("outcome")?;
     let message_id: Option<i32> = row.try_get("message_id")?;
     match outcome.as_str() {
@@ -119,11 +110,13 @@ async fn judged(
     message: &Message,
     entities: Option<&Value>,
 ) -> sqlx::Result<PgRow> {
-    sqlx::query("select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)")
+    sqlx::query("select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
         .bind(bot.id)
         .bind(message.chat_id)
         .bind(&message.text)
         .bind(entities)
+        .bind(&message.photo)
+        .bind(&message.markup)
         .bind(message.reply_to)
         .bind(message.reply_required)
         .bind(message.silent)
@@ -133,22 +126,6 @@ async fn judged(
         .bind(Rate::burst(limits.per_chat))
         .fetch_one(executor)
         .await
-}
-
-/// Keeps what the message has beside its text; nothing when it was not sent.
-async fn attach(connection: &mut PgConnection, bot: Bot, message: &Message, id: Option<i32>) -> sqlx::Result<()> {
-    sqlx::query(
-        "update sandbox.telegram_message set photo = $4, reply_markup = $5
-          where bot_id = $1 and chat_id = $2 and message_id = $3",
-    )
-    .bind(bot.id)
-    .bind(message.chat_id)
-    .bind(id)
-    .bind(&message.photo)
-    .bind(&message.markup)
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 /// A text and its formatting.
