@@ -25,7 +25,7 @@ pub use command::{Asked, Command, Redemption, Source};
 pub use event::Event;
 pub use refusal::Refusal;
 pub use running::{Running, Supply};
-pub use terms::{Audience, InvalidTerms, Period, Terms};
+pub use terms::{Audience, InvalidTerms, Period, Question, Terms};
 
 /// The lifecycle of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -277,6 +277,7 @@ impl Campaign {
             coupon: asked.coupon,
             reservation: asked.reservation,
             source: redemption.source,
+            submission: asked.submission,
             at: asked.at,
         })
     }

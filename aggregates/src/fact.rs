@@ -2,7 +2,10 @@
 
 use cqrs_es::Aggregate;
 
-use crate::{BotUser, Broadcast, Campaign, Code, Decide, bot_user, broadcast, campaign, code};
+use crate::{
+    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Guard, Submission, bot_user, broadcast, campaign, code,
+    conversation, guard, submission,
+};
 
 /// An event of one of the aggregates. Projections and reactions match on it:
 /// exhaustively inside an aggregate, with `_` only between aggregates.
@@ -16,6 +19,12 @@ pub enum Fact {
     BotUser(bot_user::Event),
     /// Of a broadcast.
     Broadcast(broadcast::Event),
+    /// Of a person who tries codes.
+    Guard(guard::Event),
+    /// Of what the bot and a person talk about.
+    Conversation(conversation::Event),
+    /// Of the answers to a campaign's questions.
+    Submission(submission::Event),
 }
 
 impl Fact {
@@ -31,6 +40,9 @@ impl Fact {
             Code::TYPE => Code::read(event_type, version, payload).map(Self::Code),
             BotUser::TYPE => BotUser::read(event_type, version, payload).map(Self::BotUser),
             Broadcast::TYPE => Broadcast::read(event_type, version, payload).map(Self::Broadcast),
+            Guard::TYPE => Guard::read(event_type, version, payload).map(Self::Guard),
+            Conversation::TYPE => Conversation::read(event_type, version, payload).map(Self::Conversation),
+            Submission::TYPE => Submission::read(event_type, version, payload).map(Self::Submission),
             unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
         }
     }

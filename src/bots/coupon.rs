@@ -234,7 +234,7 @@ async fn redeem(
             }));
             let command = campaign::Command::Redeem {
                 redemption: Redemption { id: app.clock.new_id(), telegram, source: Source::Bot },
-                asked: Asked { person, coupon, reservation: None, spend: None, at: received_at },
+                asked: Asked { person, coupon, reservation: None, spend: None, submission: None, at: received_at },
             };
             let cause = cause(person, correlation, update_id);
             let wish = Wish { command, cause, once: Some(once), expected: None };

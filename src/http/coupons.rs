@@ -488,7 +488,7 @@ impl Coupons {
         };
         let person = using.holder.person(&self.0).await?;
         let Using { spend, reservation, .. } = *using;
-        Ok((found, Asked { person, coupon: found.coupon, reservation, spend, at: self.0.clock.now() }))
+        Ok((found, Asked { person, coupon: found.coupon, reservation, spend, submission: None, at: self.0.clock.now() }))
     }
 
     /// The answer to a request that came before: its code may stand for nothing any more.

@@ -65,6 +65,7 @@ pub(crate) fn redeem(number: u128) -> Command {
             coupon: None,
             reservation: None,
             spend: None,
+            submission: None,
             at: AT,
         },
     }

@@ -69,6 +69,8 @@ pub struct Asked {
     pub reservation: Option<Uuid>,
     /// What the purchase comes to, if it is known.
     pub spend: Option<Money>,
+    /// The approved answers to the campaign's questions, if it has any.
+    pub submission: Option<Uuid>,
     /// When they asked.
     pub at: DateTime<Utc>,
 }

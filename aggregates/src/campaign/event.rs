@@ -82,6 +82,9 @@ pub enum Event {
         reservation: Option<Uuid>,
         #[serde(default, skip_serializing_if = "Source::is_bot")]
         source: Source,
+        /// The answers that were approved for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        submission: Option<Uuid>,
         at: DateTime<Utc>,
     },
     /// A redemption was rolled back.

@@ -63,6 +63,9 @@ pub enum Refusal {
     /// The batch of the code was taken back.
     #[error("the code was revoked")]
     CodeRevoked,
+    /// The campaign has questions, and nobody approved the answers.
+    #[error("the campaign's questions have to be answered first")]
+    Unanswered,
     /// A batch of this number exists.
     #[error("there is a batch {batch} already")]
     BatchExists { batch: u32 },

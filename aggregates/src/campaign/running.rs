@@ -113,7 +113,7 @@ impl Running {
 
     /// Whether it may be redeemed or reserved as asked.
     pub(super) fn check(&self, asked: &Asked) -> Result<&Terms, Refusal> {
-        let Asked { person, coupon, reservation, spend, at } = *asked;
+        let Asked { person, coupon, reservation, spend, submission, at } = *asked;
         let terms = self.terms_for(person, coupon)?;
         if let Some(starts_at) = terms.starts_at.filter(|starts_at| at < *starts_at) {
             return Err(Refusal::NotStarted { starts_at });
@@ -153,6 +153,10 @@ impl Running {
         let taken = self.redeemed + self.reservations.len() as u32;
         if let Some(limit) = self.terms.total_limit.filter(|limit| taken >= *limit) {
             return Err(Refusal::Exhausted { limit });
+        }
+        // Last: nobody is to answer questions in vain.
+        if submission.is_none() && !terms.questions.is_empty() {
+            return Err(Refusal::Unanswered);
         }
         Ok(terms)
     }

@@ -43,9 +43,23 @@ pub struct Terms {
     /// Who may redeem.
     #[serde(default, skip_serializing_if = "Audience::is_everyone")]
     pub audience: Audience,
+    /// What people are asked before they get the benefit: at most 10. An admin looks
+    /// at the answers and approves them, or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<Question>,
     /// Whatever other programs want to find again: at most 50 entries.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// A question to those who want to redeem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// 1 to 300 characters.
+    pub text: String,
+    /// The answers to choose from, 2 to 8; none: whatever somebody writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub choices: Vec<String>,
 }
 
 /// A period of the calendar, in UTC.
@@ -82,6 +96,28 @@ pub struct InvalidTerms {
     pub field: String,
     /// What is wrong with it, for the person who wrote it.
     pub reason: String,
+}
+
+impl Question {
+    fn check(&self) -> Result<(), &'static str> {
+        let text = |text: &str, most: usize| {
+            !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+        };
+        if !text(&self.text, 300) {
+            return Err("the text of a question must have 1 to 300 characters, no control characters");
+        }
+        if !self.choices.is_empty() && !(2..=8).contains(&self.choices.len()) {
+            return Err("a question has 2 to 8 choices, or none");
+        }
+        if !self.choices.iter().all(|choice| text(choice, 60)) {
+            return Err("a choice must have 1 to 60 characters, no control characters");
+        }
+        let different: std::collections::BTreeSet<_> = self.choices.iter().collect();
+        if different.len() < self.choices.len() {
+            return Err("the choices of a question must differ");
+        }
+        Ok(())
+    }
 }
 
 impl Period {
@@ -136,6 +172,9 @@ impl Terms {
     pub const DESCRIPTION_LENGTH: usize = 2_000;
     /// Most entries of the metadata; a name has at most 40 characters, a value 500.
     pub const METADATA_ENTRIES: usize = 50;
+
+    /// Most questions.
+    pub const QUESTIONS: usize = 10;
 
     /// Checks the terms by themselves and against each other.
     ///
@@ -193,6 +232,12 @@ impl Terms {
             {
                 return wrong("minimum_spend", "must be in the currency of the benefit");
             }
+        }
+        if self.questions.len() > Self::QUESTIONS {
+            return wrong("questions", "must be at most 10");
+        }
+        if let Some(reason) = self.questions.iter().find_map(|question| question.check().err()) {
+            return wrong("questions", reason);
         }
         if self.metadata.len() > Self::METADATA_ENTRIES {
             return wrong("metadata", "must have at most 50 entries");

@@ -37,7 +37,7 @@ fn user(n: u128) -> TelegramUser {
 }
 
 fn asked(n: u128, seconds: i64) -> Asked {
-    Asked { person: person(n), coupon: None, reservation: None, spend: None, at: at(seconds) }
+    Asked { person: person(n), coupon: None, reservation: None, spend: None, submission: None, at: at(seconds) }
 }
 
 fn redemption(n: u128) -> Redemption {
@@ -57,6 +57,7 @@ fn redeemed(number: u32, n: u128, seconds: i64) -> Event {
         coupon: None,
         reservation: None,
         source: Source::Bot,
+        submission: None,
         at: at(seconds),
     }
 }

@@ -290,3 +290,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn questions_are_answered_before_anything_is_redeemed() {
+    let question = Question { text: "Which broker?".to_owned(), choices: vec![] };
+    let drafted = Event::Drafted { terms: Terms { questions: vec![question], ..terms() }, at: at(0) };
+    let asking = [drafted, Event::Activated { at: at(0) }];
+    given(&[&asking]).when(redeem_shared(1, 1)).then_expect_error(Refusal::Unanswered);
+    let mut approved = redeemed(1, 1, 1);
+    if let Event::Redeemed { submission, .. } = &mut approved {
+        *submission = Some(Uuid::from_u128(9));
+    }
+    let asked = Asked { submission: Some(Uuid::from_u128(9)), ..asked(1, 1) };
+    given(&[&asking]).when(Command::Redeem { redemption: redemption(1), asked }).then_expect_events(vec![approved]);
+    // Who cannot have the benefit anyway is not asked first.
+    given(&[&asking]).when(redeem_shared(1, 100)).then_expect_error(Refusal::Over { ends_at: at(100) });
+    for (choices, right) in [(vec!["yes"], false), (vec!["yes", "yes"], false), (vec!["yes", "no"], true)] {
+        let choices = choices.into_iter().map(str::to_owned).collect();
+        let question = Question { text: "Do you trade?".to_owned(), choices };
+        assert_eq!(Terms { questions: vec![question], ..terms() }.check().is_ok(), right);
+    }
+}
+
+fn redeem_shared(n: u128, seconds: i64) -> Command {
+    Command::Redeem { redemption: redemption(n), asked: asked(n, seconds) }
+}
