@@ -10,7 +10,9 @@ use std::{
     time::Duration,
 };
 
-use aggregates::{BotUser, Broadcast, Campaign, Code, CodeKey, PersonId};
+use aggregates::{
+    BotUser, Broadcast, Campaign, Code, CodeKey, Conversation, Decide, Guard, PersonId, Submission,
+};
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -81,6 +83,12 @@ pub struct Parts {
     pub bot_users: Executor<BotUser>,
     /// Commands on broadcasts.
     pub broadcasts: Executor<Broadcast>,
+    /// Commands on what counts against people who try codes.
+    pub guards: Executor<Guard>,
+    /// Commands on what the bot and people talk about.
+    pub conversations: Executor<Conversation>,
+    /// Commands on the answers to the questions of campaigns.
+    pub submissions: Executor<Submission>,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
     /// Uploaded and rendered files.
@@ -178,6 +186,7 @@ impl App {
         let wake = Wake::default();
         let (log, log_task) = Log::new(pool.clone(), options.clone(), wake.clone(), metrics.clone());
         let (loader, load_task) = Loader::new(pool.clone());
+        let bus = Bus { log: &log, loader: &loader, pool: &pool, clock: &clock, metrics: &metrics };
         let http = crate::integrations::http_client().map_err(AppError::Http)?;
         let storage = Storage::open(&config.objects, http.clone()).map_err(AppError::Storage)?;
         let telegram = config
@@ -185,10 +194,13 @@ impl App {
             .as_ref()
             .map(|token| Telegram::new(token.reveal(), config.telegram_api_url.clone(), http));
         Ok(Self(Arc::new(Parts {
-            campaigns: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
-            codes: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
-            bot_users: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
-            broadcasts: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
+            campaigns: bus.executor(),
+            codes: bus.executor(),
+            bot_users: bus.executor(),
+            broadcasts: bus.executor(),
+            guards: bus.executor(),
+            conversations: bus.executor(),
+            submissions: bus.executor(),
             config,
             clock,
             pool,
@@ -308,6 +320,22 @@ impl App {
     pub async fn code_key(&self) -> Result<&CodeKey, sqlx::Error> {
         let make = async || Ok(CodeKey::new(&secrets::get_or_create(&self.pool, "codes").await?));
         self.code_key.get_or_try_init(make).await
+    }
+}
+
+/// What all executors of an app share.
+struct Bus<'a> {
+    log: &'a Log,
+    loader: &'a Loader,
+    pool: &'a PgPool,
+    clock: &'a Clock,
+    metrics: &'a Arc<Metrics>,
+}
+
+impl Bus<'_> {
+    fn executor<A: Decide>(&self) -> Executor<A> {
+        let Self { log, loader, pool, clock, metrics } = *self;
+        Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone())
     }
 }
 

@@ -23,6 +23,7 @@ mod health;
 mod keys;
 mod login;
 mod metrics;
+mod misses;
 mod mutation;
 mod operations;
 mod pages;
@@ -32,6 +33,7 @@ mod progress;
 mod recipients;
 mod redemptions;
 mod refusal;
+mod submissions;
 mod telegram;
 mod terms_json;
 
@@ -76,6 +78,7 @@ type Apis = (
     coupons::Coupons,
     batches::Batches,
     cards::Cards,
+    (misses::Misses, submissions::Submissions),
     broadcasts::Broadcasts,
     recipients::Recipients,
     progress::Progress,
@@ -95,6 +98,7 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
         cards::Cards(app.clone()),
+        (misses::Misses(app.clone()), submissions::Submissions(app.clone())),
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),
         progress::Progress { app: app.clone(), stop: stop.clone() },

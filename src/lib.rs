@@ -17,6 +17,7 @@ pub mod config;
 pub mod coupons;
 pub mod executor;
 pub mod feed;
+mod guard;
 pub mod http;
 pub mod integrations;
 pub mod jobs;

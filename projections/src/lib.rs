@@ -10,8 +10,10 @@ pub mod bot_users;
 pub mod broadcasts;
 pub mod campaigns;
 pub mod coupons;
+pub mod misses;
 pub mod page;
 pub mod redemptions;
+pub mod submissions;
 
 use aggregates::Fact;
 use chrono::{DateTime, Utc};
@@ -75,7 +77,7 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 6] {
+pub fn all() -> [&'static dyn Projection; 8] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
@@ -83,6 +85,8 @@ pub fn all() -> [&'static dyn Projection; 6] {
         &bot_users::BotUsers,
         &bot_usage::BotUsage,
         &broadcasts::Broadcasts,
+        &misses::Misses,
+        &submissions::Submissions,
     ]
 }
 

@@ -15,10 +15,10 @@ use projections::campaigns::{Row, Sort};
 use uuid::Uuid;
 
 use super::{
-    body::{Fields, Input, count, instant, text},
+    body::{Fields, Input, count, flag, instant, text},
     mutation::EXAMPLE_ID,
     problem::{Answer, Kind, Problem},
-    terms_json::{Audience, Benefit, Money, Period, audience, benefit, metadata, money, period},
+    terms_json::{Audience, Benefit, Money, Period, Question, audience, benefit, metadata, money, period, questions},
 };
 
 /// Where a campaign stands.
@@ -120,6 +120,10 @@ pub(super) struct Campaign {
     minimum_spend: Option<Money>,
     /// Who may redeem.
     audience: Audience,
+    /// What people are asked before they get the benefit.
+    questions: Vec<Question>,
+    /// Whether the bot leaves it out of `/campaigns`.
+    unlisted: bool,
     /// Whatever other programs want to find again.
     metadata: BTreeMap<String, String>,
     /// Redemptions that stand.
@@ -158,6 +162,8 @@ impl Example for Campaign {
             limit_period: Period::Ever,
             minimum_spend: None,
             audience: Audience::Everyone,
+            questions: vec![],
+            unlisted: false,
             metadata: BTreeMap::new(),
             redeemed: 17,
             reserved: 2,
@@ -198,6 +204,8 @@ impl TryFrom<Row> for Campaign {
             limit_period: row.terms.0.limit_period.into(),
             minimum_spend: row.terms.0.minimum_spend.map(Money::from),
             audience: row.terms.0.audience.into(),
+            questions: row.terms.0.questions.into_iter().map(Question::from).collect(),
+            unlisted: row.terms.0.unlisted,
             metadata: row.terms.0.metadata,
             redeemed: row.redeemed,
             reserved: row.reserved,
@@ -264,6 +272,12 @@ pub(super) struct CampaignDraft {
     /// Who may redeem; everyone without it.
     #[oai(nullable)]
     audience: Option<Audience>,
+    /// What the bot asks people who send the code; an admin then approves the answers, or not. At most 10.
+    #[oai(nullable)]
+    questions: Option<Vec<Question>>,
+    /// Whether the bot leaves it out of `/campaigns`, where strangers see what there is.
+    #[oai(nullable)]
+    unlisted: Option<bool>,
     /// Whatever other programs want to find again: at most 50 texts, with names of at most 40 characters.
     #[oai(nullable)]
     metadata: Option<BTreeMap<String, String>>,
@@ -283,6 +297,8 @@ impl Example for CampaignDraft {
             limit_period: None,
             minimum_spend: None,
             audience: None,
+            questions: None,
+            unlisted: None,
             metadata: None,
         }
     }
@@ -317,6 +333,8 @@ impl Input for NewTerms {
             limit_period: fields.optional("limit_period", period).unwrap_or_default(),
             minimum_spend: fields.optional("minimum_spend", money),
             audience: fields.optional("audience", audience).unwrap_or_default(),
+            questions: fields.optional("questions", questions).unwrap_or_default(),
+            unlisted: fields.optional("unlisted", flag).unwrap_or_default(),
             metadata: fields.optional("metadata", metadata).unwrap_or_default(),
         };
         Some(Self(Terms { name: name?, ..terms }))
@@ -358,6 +376,11 @@ pub(super) struct CampaignPatch {
     minimum_spend: MaybeUndefined<Money>,
     /// Who may redeem.
     audience: Option<Audience>,
+    /// What people are asked; all of it is replaced. Coupons that were issued keep what was asked for them.
+    #[oai(nullable)]
+    questions: MaybeUndefined<Vec<Question>>,
+    /// Whether the bot leaves it out of `/campaigns`.
+    unlisted: Option<bool>,
     /// Whatever other programs want to find again; all of it is replaced.
     #[oai(nullable)]
     metadata: MaybeUndefined<BTreeMap<String, String>>,
@@ -377,6 +400,8 @@ impl Example for CampaignPatch {
             limit_period: None,
             minimum_spend: MaybeUndefined::Undefined,
             audience: None,
+            questions: MaybeUndefined::Undefined,
+            unlisted: None,
             metadata: MaybeUndefined::Undefined,
         }
     }
@@ -395,6 +420,8 @@ pub(super) struct TermsChange {
     limit_period: Option<campaign::Period>,
     minimum_spend: MaybeUndefined<campaign::Money>,
     audience: Option<campaign::Audience>,
+    questions: MaybeUndefined<Vec<campaign::Question>>,
+    unlisted: Option<bool>,
     metadata: MaybeUndefined<BTreeMap<String, String>>,
 }
 
@@ -414,6 +441,8 @@ impl Input for TermsChange {
             limit_period: fields.changed("limit_period", period),
             minimum_spend: fields.given("minimum_spend", money),
             audience: fields.changed("audience", audience),
+            questions: fields.given("questions", questions),
+            unlisted: fields.changed("unlisted", flag),
             metadata: fields.given("metadata", metadata),
         })
     }
@@ -449,6 +478,10 @@ impl TermsChange {
         terms.limit_period = self.limit_period.unwrap_or(terms.limit_period);
         apply(&mut terms.minimum_spend, &self.minimum_spend);
         terms.audience = self.audience.unwrap_or(terms.audience);
+        replace(&mut terms.questions, &self.questions);
+        if let Some(unlisted) = self.unlisted {
+            terms.unlisted = unlisted;
+        }
         replace(&mut terms.metadata, &self.metadata);
         terms
     }

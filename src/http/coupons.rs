@@ -1,8 +1,9 @@
 //! Coupons: check, redeem, keep free, give away, and take back.
 
 use aggregates::{
-    Campaign, NotUnique, PersonId, Personal, TelegramUser, UniqueCode,
-    campaign::{Asked, Command, Event, Money, Redemption, Source, Terms},
+    Campaign, PersonId, Personal, TelegramUser, UniqueCode,
+    campaign::{Asked, Command, Event, Money, Redemption, Refusal, Source, Terms},
+    guard::Miss,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use poem_openapi::{ApiResponse, Object, OpenApi, param::Header, payload::Json, types::Example};
@@ -22,7 +23,8 @@ use super::{
 use crate::{
     app::App,
     coupons::{self, Found},
-    executor::{Done, Wish},
+    executor::{Done, SendError, Wish},
+    guard::{self, Missed},
     log::Once,
 };
 
@@ -325,17 +327,22 @@ enum CouponChanged {
 impl Coupons {
     /// Check a coupon
     ///
-    /// Whether it could be redeemed at this moment, and what it is good for; nothing is changed. The problem is the one
-    /// that redeeming it would have.
+    /// Whether it could be redeemed at this moment, and what it is good for. The problem is the one that redeeming it
+    /// would have. Nothing is changed, but a code that is no good is written down: see `listMisses`.
     ///
     /// Problems: code-unknown, campaign-status, campaign-not-started, campaign-over, campaign-exhausted, person-limit,
     /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, reservation-missing, reservation-of-another
     #[oai(path = "/coupons/validate", method = "post", operation_id = "validateCoupon")]
-    async fn validate(&self, _caller: Allowed<CouponsRedeem>, body: Body<Using>) -> Answer<Json<Offer>> {
-        let (found, asked) = self.asked(&body.value).await?;
+    async fn validate(&self, caller: Allowed<CouponsRedeem>, body: Body<Using>) -> Answer<Json<Offer>> {
+        let (found, asked) = self.asked(&caller, &body.value, None).await?;
         let stream = found.campaign.to_string();
-        let terms = self.0.campaigns.look(&stream, |campaign, _, _| campaign.check(&asked)).await?;
-        Ok(Json(Offer::new(found.campaign, terms.map_err(Problem::from)?)))
+        match self.0.campaigns.look(&stream, |campaign, _, _| campaign.check(&asked)).await? {
+            Ok(terms) => Ok(Json(Offer::new(found.campaign, terms))),
+            Err(refusal) => {
+                self.note(&caller, found.campaign, &asked, &refusal, None).await?;
+                Err(refusal.into())
+            }
+        }
     }
 
     /// Redeem a coupon
@@ -357,10 +364,11 @@ impl Coupons {
         if let Some(done) = self.answered(once.as_ref()).await? {
             return self.answer(&done).await;
         }
-        let (found, asked) = self.asked(&body.value).await?;
+        let (found, asked) = self.asked(&caller, &body.value, once.as_ref()).await?;
         let redemption =
             Redemption { id: self.0.clock.new_id(), telegram: body.value.holder.telegram(), source: Source::Api };
-        self.send(&caller, found.campaign, Command::Redeem { redemption, asked }, once).await
+        let command = Command::Redeem { redemption, asked: asked.clone() };
+        self.send_noted(&caller, found.campaign, command, &asked, once).await
     }
 
     /// Keep a coupon free
@@ -383,10 +391,10 @@ impl Coupons {
         if let Some(done) = self.answered(once.as_ref()).await? {
             return self.answer(&done).await;
         }
-        let (found, asked) = self.asked(&body.value.using).await?;
+        let (found, asked) = self.asked(&caller, &body.value.using, once.as_ref()).await?;
         let until = asked.at + TimeDelta::seconds(body.value.seconds.into());
-        let command = Command::Reserve { reservation: self.0.clock.new_id(), asked, until };
-        self.send(&caller, found.campaign, command, once).await
+        let command = Command::Reserve { reservation: self.0.clock.new_id(), asked: asked.clone(), until };
+        self.send_noted(&caller, found.campaign, command, &asked, once).await
     }
 
     /// Cancel a reservation
@@ -477,16 +485,18 @@ impl Coupons {
 }
 
 impl Coupons {
-    /// What the code stands for, and who asks.
-    async fn asked(&self, using: &Using) -> Answer<(Found, Asked)> {
+    /// What the code stands for, and who asks. A code that nobody knows is written down.
+    async fn asked(&self, caller: &Caller, using: &Using, once: Option<&Once>) -> Answer<(Found, Asked)> {
+        let person = using.holder.person(&self.0).await?;
         let Some(found) = coupons::find(&self.0, &using.code).await? else {
+            let miss = guard::unknown(&self.0, &using.code).await?;
+            self.missed(caller, person, miss, None, once).await?;
             let problem = Problem::from(Kind::CodeUnknown);
-            return Err(match UniqueCode::read(&using.code, self.0.code_key().await?) {
-                Err(NotUnique::Typo) => problem.with_detail("It has the form of a unique code, with a typing error."),
+            return Err(match miss {
+                Miss::Mistyped => problem.with_detail("It has the form of a unique code, with a typing error."),
                 _ => problem,
             });
         };
-        let person = using.holder.person(&self.0).await?;
         let Using { spend, reservation, .. } = *using;
         Ok((found, Asked { person, coupon: found.coupon, reservation, spend, submission: None, at: self.0.clock.now() }))
     }
@@ -497,6 +507,48 @@ impl Coupons {
             Some(once) => Ok(self.0.campaigns.answered(once).await?),
             None => Ok(None),
         }
+    }
+
+    /// Sends a command; that the code is no good is written down.
+    async fn send_noted(
+        &self,
+        caller: &Caller,
+        id: Uuid,
+        command: Command,
+        asked: &Asked,
+        once: Option<Once>,
+    ) -> Answer<CouponChanged> {
+        let wish = Wish { command, cause: caller.cause(), once: once.clone(), expected: None };
+        let sent = self.0.campaigns.send(&id.to_string(), wish).await;
+        if let Err(SendError::Refused(refusal)) = &sent {
+            self.note(caller, id, asked, refusal, once.as_ref()).await?;
+        }
+        self.answer(&sent?).await
+    }
+
+    async fn note(
+        &self,
+        caller: &Caller,
+        campaign: Uuid,
+        asked: &Asked,
+        refusal: &Refusal,
+        once: Option<&Once>,
+    ) -> Answer<()> {
+        let Some(miss) = Miss::of(refusal) else { return Ok(()) };
+        self.missed(caller, asked.person, miss, Some(campaign), once).await
+    }
+
+    async fn missed(
+        &self,
+        caller: &Caller,
+        person: PersonId,
+        miss: Miss,
+        campaign: Option<Uuid>,
+        once: Option<&Once>,
+    ) -> Answer<()> {
+        let missed = Missed { person, miss, campaign, source: Source::Api, at: self.0.clock.now() };
+        guard::missed(&self.0, missed, caller.cause(), once.cloned()).await?;
+        Ok(())
     }
 
     async fn send(&self, caller: &Caller, id: Uuid, command: Command, once: Option<Once>) -> Answer<CouponChanged> {

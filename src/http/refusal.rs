@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use aggregates::{bot_user, broadcast, campaign, code};
+use aggregates::{bot_user, broadcast, campaign, code, guard, submission};
 
 use super::problem::{Kind, Problem};
 use crate::{access::AccessError, coupons::LookupError, executor::SendError, feed::FeedError, log::LogError};
@@ -151,6 +151,7 @@ impl From<campaign::Refusal> for Problem {
             Refusal::UnknownCode => Kind::CodeUnknown,
             Refusal::CodeUsed => Kind::CodeUsed,
             Refusal::CodeRevoked => Kind::CodeRevoked,
+            Refusal::Unanswered => Kind::Unanswered,
             // Numbers of batches come from a sequence.
             Refusal::BatchExists { .. } => Kind::Busy,
             Refusal::BatchMissing { .. } => Kind::BatchMissing,
@@ -186,6 +187,23 @@ impl From<broadcast::Refusal> for Problem {
 impl From<bot_user::Refusal> for Problem {
     fn from(refusal: bot_user::Refusal) -> Self {
         match refusal {}
+    }
+}
+
+impl From<guard::Refusal> for Problem {
+    fn from(refusal: guard::Refusal) -> Self {
+        match refusal {}
+    }
+}
+
+impl From<submission::Refusal> for Problem {
+    fn from(refusal: submission::Refusal) -> Self {
+        use submission::Refusal;
+        match refusal {
+            Refusal::Missing => Kind::SubmissionMissing.into(),
+            Refusal::Status { .. } => Self::from(Kind::SubmissionStatus).with_detail(sentence(&refusal.to_string())),
+            Refusal::Reason => Self::input("reason", "must have 1 to 500 characters, and not only spaces"),
+        }
     }
 }
 

@@ -158,6 +158,33 @@ impl From<Audience> for campaign::Audience {
     }
 }
 
+/// A question to those who want to redeem.
+#[derive(Object, Debug, Clone, PartialEq, Eq)]
+#[oai(example, deny_unknown_fields)]
+pub(super) struct Question {
+    /// What is asked.
+    #[oai(validator(min_length = 1, max_length = 300))]
+    text: String,
+    /// The answers to choose from, 2 to 8 of at most 60 characters; without any, people write what they want.
+    #[oai(default)]
+    choices: Vec<String>,
+}
+
+impl Example for Question {
+    fn example() -> Self {
+        Self {
+            text: "How long have you been trading?".to_owned(),
+            choices: vec!["Less than a year".to_owned(), "Longer".to_owned()],
+        }
+    }
+}
+
+impl From<campaign::Question> for Question {
+    fn from(question: campaign::Question) -> Self {
+        Self { text: question.text, choices: question.choices }
+    }
+}
+
 /// The fields of an inner object, all of which must be read.
 struct Inner(Map<String, Value>);
 
@@ -233,6 +260,23 @@ pub(super) fn audience(value: Value) -> Result<campaign::Audience, String> {
         Some("holders") => Ok(campaign::Audience::Holders),
         _ => Err("must be one of everyone, holders".to_owned()),
     }
+}
+
+/// Questions, which the terms check further.
+pub(super) fn questions(value: Value) -> Result<Vec<campaign::Question>, String> {
+    let Value::Array(items) = value else { return Err("must be a list of questions".to_owned()) };
+    let question = |value: Value| {
+        let mut fields = Inner::new(value)?;
+        let asked = text(fields.take("text")?)?;
+        let choices = match fields.take("choices") {
+            Ok(Value::Array(choices)) => choices.into_iter().map(text).collect::<Result<_, _>>()?,
+            Ok(_) => return Err("choices must be a list of strings".to_owned()),
+            Err(_) => vec![],
+        };
+        fields.end()?;
+        Ok(campaign::Question { text: asked, choices })
+    };
+    items.into_iter().map(question).collect()
 }
 
 /// Texts by name.

@@ -57,7 +57,10 @@ impl Reaction for ConfirmRedemption {
             )
             | Fact::Code(_)
             | Fact::BotUser(_)
-            | Fact::Broadcast(_) => vec![],
+            | Fact::Broadcast(_)
+            | Fact::Guard(_)
+            | Fact::Conversation(_)
+            | Fact::Submission(_) => vec![],
         }
     }
 }

@@ -42,7 +42,10 @@ impl Reaction for ReleaseCode {
             )
             | Fact::Code(_)
             | Fact::BotUser(_)
-            | Fact::Broadcast(_) => vec![],
+            | Fact::Broadcast(_)
+            | Fact::Guard(_)
+            | Fact::Conversation(_)
+            | Fact::Submission(_) => vec![],
         }
     }
 }

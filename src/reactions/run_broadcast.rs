@@ -36,7 +36,10 @@ impl Reaction for RunBroadcast {
             )
             | Fact::Campaign(_)
             | Fact::Code(_)
-            | Fact::BotUser(_) => return vec![],
+            | Fact::BotUser(_)
+            | Fact::Guard(_)
+            | Fact::Conversation(_)
+            | Fact::Submission(_) => return vec![],
         };
         vec![NewJob::because_of(event, job)]
     }
