@@ -1,102 +1,187 @@
-//! What the bot says, in one catalogue.
+//! What the bot says: one catalogue for each language.
 
-use aggregates::campaign::Benefit;
+mod english;
+mod russian;
+#[cfg(test)]
+mod tests;
+
+use aggregates::{campaign::Benefit, conversation::CampaignStep};
 use chrono::{DateTime, Utc};
 
-/// The texts of one language.
-#[derive(Debug, Clone, Copy)]
-pub struct Texts;
-
-/// The catalogue for a client's language (an IETF tag); English for all others.
+/// The catalogue for a client's language (an IETF tag); English for those there is none for.
 #[must_use]
-pub const fn in_language(_tag: Option<&str>) -> Texts {
-    Texts
+pub fn in_language(tag: Option<&str>) -> &'static dyn Texts {
+    let language = tag.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default();
+    match language.to_ascii_lowercase().as_str() {
+        "ru" => &russian::Russian,
+        _ => &english::English,
+    }
 }
 
-impl Texts {
+/// The languages that have a catalogue, beside English: for the command menu.
+pub const LANGUAGES: [&str; 1] = ["ru"];
+
+/// What a coupon is good for, and until when.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The campaign's name.
+    pub campaign: String,
+    /// In words.
+    pub benefit: Option<String>,
+    /// First instant at which it no longer can be redeemed.
+    pub ends_at: Option<DateTime<Utc>>,
+}
+
+/// Numbers for an admin.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Numbers {
+    /// Campaigns that can be redeemed.
+    pub active_campaigns: i64,
+    /// Redemptions since midnight (UTC).
+    pub redeemed_today: i64,
+    /// Redemptions in the last seven days.
+    pub redeemed_week: i64,
+    /// People who used the bot in the last seven days.
+    pub people_week: i64,
+    /// People who can be written to.
+    pub reachable: i64,
+    /// Codes since midnight that were no good.
+    pub missed_today: i64,
+    /// Submissions that wait.
+    pub pending: i64,
+}
+
+/// The texts of one language.
+pub trait Texts: Sync {
     /// To `/start`.
-    #[must_use]
-    pub fn welcome(self, name: &str) -> String {
-        format!("Hello {name}! Send me a coupon code and I will redeem it for you.\n\nFor more, see /help.")
-    }
-
+    fn welcome(&self, name: &str) -> String;
     /// To `/help` and to a command there is not.
-    #[must_use]
-    pub const fn help(self) -> &'static str {
-        "Send me a coupon code, or use:\n\n/redeem CODE – redeem a code\n/stop – get no more news (/start brings them back)\n/help – show this message"
-    }
-
+    fn help(&self) -> &'static str;
+    /// Added to it for an admin.
+    fn admin_help(&self) -> &'static str;
+    /// The menu: commands with what they do.
+    fn commands(&self) -> &'static [(&'static str, &'static str)];
+    /// The menu's rest, for an admin.
+    fn admin_commands(&self) -> &'static [(&'static str, &'static str)];
     /// To `/stop`.
-    #[must_use]
-    pub const fn stopped(self) -> &'static str {
-        "You will get no more news from me. Codes still work; /start brings the news back."
-    }
-
-    /// To `/redeem` without a code.
-    #[must_use]
-    pub const fn which_code(self) -> &'static str {
-        "Which code? Send it after the command, like this:\n/redeem WELCOME10"
-    }
-
-    /// A redemption counts.
-    #[must_use]
-    pub fn redeemed(self, campaign: &str, code: &str, number: u32) -> String {
-        format!("Done! {code} is redeemed.\n\n{campaign}\nRedemption no. {number}")
-    }
+    fn stopped(&self) -> &'static str;
 
     /// What a coupon is good for.
-    #[must_use]
-    pub fn benefit(self, benefit: &Benefit) -> String {
-        match benefit {
-            Benefit::Percent { basis_points } => {
-                let (whole, rest) = (basis_points / 100, basis_points % 100);
-                let fraction = format!(".{rest:02}");
-                let fraction = if rest == 0 { "" } else { fraction.trim_end_matches('0') };
-                format!("{whole}{fraction}% off")
-            }
-            Benefit::Amount(money) => format!("{money} off"),
-            Benefit::FreeDays { days: 1 } => "1 day free".to_owned(),
-            Benefit::FreeDays { days } => format!("{days} days free"),
-            Benefit::Text { text } => text.clone(),
-        }
-    }
-
+    fn benefit(&self, benefit: &Benefit) -> String;
     /// Until when a coupon is good.
-    #[must_use]
-    pub fn valid_until(self, ends_at: DateTime<Utc>) -> String {
-        format!("Valid until {}", ends_at.format("%-d %B %Y, %H:%M UTC"))
-    }
+    fn valid_until(&self, ends_at: DateTime<Utc>) -> String;
 
+    /// To `/redeem` without a code.
+    fn which_code(&self) -> &'static str;
+    /// To `/validate` without a code.
+    fn which_code_to_check(&self) -> &'static str;
+    /// A redemption counts.
+    fn redeemed(&self, campaign: &str, code: &str, number: u32) -> String;
     /// The person had it already.
-    #[must_use]
-    pub fn redeemed_before(self, code: &str, limit: u32) -> String {
-        if limit == 1 {
-            format!("You have redeemed {code} already. It can be used once by each person.")
-        } else {
-            format!("You have redeemed {code} {limit} times already, which is as often as it goes.")
-        }
-    }
-
+    fn redeemed_before(&self, code: &str, limit: u32) -> String;
     /// Every other refusal: one answer for an unknown code and for one that is
     /// over, so that guessing tells a guesser nothing.
-    #[must_use]
-    pub const fn not_redeemable(self) -> &'static str {
-        "Sorry, this code cannot be redeemed. Please check it for typing errors; it may also not have started yet, or be used up."
-    }
+    fn not_redeemable(&self) -> &'static str;
+    /// After too many codes that were no good.
+    fn locked_out(&self, minutes: i64) -> String;
+    /// A code that could be redeemed.
+    fn good(&self, code: &str, offer: &Offer) -> String;
+    /// A code that could be redeemed after questions.
+    fn good_with_questions(&self, code: &str, offer: &Offer) -> String;
+
+    /// Before the campaigns there are.
+    fn campaigns(&self) -> &'static str;
+    /// There are none.
+    fn no_campaigns(&self) -> &'static str;
+    /// One of several offers, on lines of its own.
+    fn offer(&self, offer: &Offer) -> String;
+    /// Before the coupons somebody has.
+    fn coupons(&self) -> &'static str;
+    /// They have none.
+    fn no_coupons(&self) -> &'static str;
+    /// A coupon somebody was given.
+    fn coupon_open(&self, code: &str, offer: &Offer) -> String;
+    /// A coupon somebody redeemed.
+    fn coupon_redeemed(&self, code: &str, campaign: &str, at: DateTime<Utc>) -> String;
+
+    /// On the button that redeems.
+    fn redeem_button(&self) -> &'static str;
+    /// On the button that shows a card.
+    fn card_button(&self, campaign: &str) -> String;
+    /// On a button that is no longer good.
+    fn button_is_old(&self) -> &'static str;
+
+    /// Before the first question of a campaign.
+    fn questions_begin(&self, campaign: &str, count: usize) -> String;
+    /// A question.
+    fn question(&self, number: usize, of: usize, text: &str) -> String;
+    /// The answer is none of the choices.
+    fn choose(&self) -> &'static str;
+    /// The answer is too long.
+    fn too_long(&self) -> &'static str;
+    /// After the last question.
+    fn submitted(&self, campaign: &str) -> String;
+    /// Answers of theirs are waiting already.
+    fn submitted_before(&self, campaign: &str) -> String;
+    /// Their answers were not accepted.
+    fn rejected(&self, campaign: &str, reason: &str) -> String;
+    /// To `/cancel`.
+    fn cancelled(&self) -> &'static str;
+    /// To `/cancel` when there is nothing.
+    fn nothing_to_cancel(&self) -> &'static str;
+
+    /// What an admin is asked for a campaign.
+    fn campaign_step(&self, step: CampaignStep) -> &'static str;
+    /// Why their answer is none.
+    fn campaign_step_wrong(&self, step: CampaignStep) -> &'static str;
+    /// On the button that leaves an answer out.
+    fn skip(&self) -> &'static str;
+    /// All of it again, before it is made.
+    fn campaign_summary(&self, code: &str, offer: &Offer, total: Option<u32>, each: Option<u32>) -> String;
+    /// On the buttons below it: open, keep as a draft, discard.
+    fn campaign_choices(&self) -> [&'static str; 3];
+    /// It is a draft now.
+    fn drafted(&self, campaign: &str) -> String;
+    /// It is open now.
+    fn opened(&self, campaign: &str, code: &str, link: Option<&str>) -> String;
+    /// It is a draft, as another campaign has the code.
+    fn code_taken(&self, code: &str) -> String;
+
+    /// What an admin is asked for a broadcast.
+    fn broadcast_text(&self) -> &'static str;
+    /// What they wrote cannot be sent.
+    fn broadcast_wrong(&self, reason: &str) -> String;
+    /// Below the preview.
+    fn broadcast_preview(&self, recipients: i64) -> String;
+    /// On the buttons below it: send, discard.
+    fn broadcast_choices(&self) -> [&'static str; 2];
+    /// It is on its way.
+    fn broadcast_sent(&self) -> &'static str;
+
+    /// To `/stats`.
+    fn numbers(&self, numbers: &Numbers) -> String;
+    /// To `/pause` without a code.
+    fn which_to_pause(&self) -> &'static str;
+    /// To `/resume` without a code.
+    fn which_to_resume(&self) -> &'static str;
+    /// Nothing can be paused.
+    fn nothing_to_pause(&self) -> &'static str;
+    /// Nothing can be resumed.
+    fn nothing_to_resume(&self) -> &'static str;
+    /// It is paused.
+    fn paused(&self, campaign: &str) -> String;
+    /// It goes on.
+    fn resumed(&self, campaign: &str) -> String;
+    /// The campaign's status does not allow it.
+    fn not_possible(&self, campaign: &str) -> String;
+    /// There is no campaign with this code.
+    fn no_such_campaign(&self, code: &str) -> String;
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn benefits_read_as_people_say_them() {
-        let said = |benefit: &Benefit| in_language(None).benefit(benefit);
-        for (basis_points, wanted) in [(1_000, "10% off"), (1_250, "12.5% off"), (5, "0.05% off"), (10_000, "100% off")]
-        {
-            assert_eq!(said(&Benefit::Percent { basis_points }), wanted);
-        }
-        assert_eq!(said(&Benefit::FreeDays { days: 1 }), "1 day free");
-        assert_eq!(said(&Benefit::FreeDays { days: 30 }), "30 days free");
-    }
+/// Hundredths of a percent, without what is not needed: `12.5`.
+fn percent(basis_points: u16, point: char) -> String {
+    let (whole, rest) = (basis_points / 100, basis_points % 100);
+    let fraction = format!("{point}{rest:02}");
+    let fraction = if rest == 0 { "" } else { fraction.trim_end_matches('0') };
+    format!("{whole}{fraction}")
 }
