@@ -15,7 +15,7 @@ use aggregates::broadcast::{Invalid, Message};
 use reqwest::Url;
 
 use crate::integrations::telegram::{
-    LinkButton, OutgoingMessage, TextFormat, html,
+    Button, OutgoingMessage, TextFormat, html,
     text::{LONGEST, LONGEST_CAPTION, cleaned, units},
 };
 
@@ -68,7 +68,7 @@ pub fn outgoing(message: &Message) -> Result<OutgoingMessage, Invalid> {
         let mut links = vec![];
         for (column, button) in of_row.iter().enumerate() {
             let url = address(&button.url, format!("buttons[{row}][{column}].url"))?;
-            links.push(LinkButton { text: button.text.clone(), url });
+            links.push(Button::Link { text: button.text.clone(), url });
         }
         buttons.push(links);
     }

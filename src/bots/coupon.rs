@@ -92,7 +92,7 @@ pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body
             know(app, correlation, update.update_id, from.id, command).await?;
             return Ok(vec![]);
         }
-        Kind::Other { .. } => return Ok(vec![]),
+        Kind::Pressed { .. } | Kind::Other { .. } => return Ok(vec![]),
     };
     let texts = texts::in_language(from.language_code.as_deref());
     let input = Input::read(&text);

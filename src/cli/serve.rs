@@ -42,7 +42,7 @@ pub(super) struct Serve {
 /// The sandbox's bot token; its twin knows any.
 const SANDBOX_TOKEN: &str = "1:sandbox";
 /// The kinds of updates that the bot works.
-const UPDATES: [AllowedUpdate; 2] = [AllowedUpdate::Message, AllowedUpdate::MyChatMember];
+const UPDATES: [AllowedUpdate; 3] = [AllowedUpdate::Message, AllowedUpdate::MyChatMember, AllowedUpdate::CallbackQuery];
 /// Updates that Telegram delivers at a time.
 const WEBHOOK_CONNECTIONS: u8 = 40;
 

@@ -12,19 +12,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{RequestBuilder, Url};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use teloxide::payloads::{
-    GetMe, SendMessage, SendMessageSetters, SendPhoto, SendPhotoSetters, SetWebhook, SetWebhookSetters,
+    AnswerCallbackQuery, AnswerCallbackQuerySetters, GetMe, SetMyCommands, SetMyCommandsSetters, SetWebhook,
+    SetWebhookSetters,
 };
-use teloxide::types::{
-    ChatId, FileId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile, ParseMode, Recipient, ReplyParameters,
-};
+use teloxide::types::{BotCommand, BotCommandScope, CallbackQueryId, ChatId, Recipient};
 
 mod answer;
 mod error;
 pub(crate) mod html;
+mod message;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -32,12 +32,15 @@ pub mod twin;
 pub mod update;
 
 pub use error::{Outage, TelegramError};
+pub use message::{Button, MessageId, OutgoingMessage, PressData, PressDataError, TextFormat};
 pub use teloxide::types::AllowedUpdate;
 
 const LIVE: &str = "https://api.telegram.org";
 
 /// How long one call may take. Telegram answers within a second or not at all.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How many times as long a call may take that brings a picture along.
+const UPLOAD: u32 = 3;
 
 /// One bot's access to the Bot API. Cheap to clone.
 #[derive(Clone)]
@@ -59,50 +62,6 @@ pub struct BotIdentity {
     pub id: i64,
     /// The bot's name without the `@`, as used in `t.me/<username>?start=…`.
     pub username: String,
-}
-
-/// The number of a message within its chat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MessageId(pub i32);
-
-/// How the text of a message is to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TextFormat {
-    /// Telegram's subset of HTML; everything that came from a person must be escaped.
-    Html,
-}
-
-/// A message to be sent.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OutgoingMessage {
-    /// Whom to.
-    pub chat_id: i64,
-    /// At most 4096 characters after formatting; below a photo at most 1024.
-    pub text: String,
-    /// `None`: the text is shown as it stands.
-    pub format: Option<TextFormat>,
-    /// The message this one answers. If that one is gone, this one is sent all the same.
-    pub reply_to: Option<i32>,
-    /// Arrives without a sound.
-    pub silent: bool,
-    /// A photo above the text: an address that Telegram fetches it from, or the
-    /// `file_id` of one that it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub photo: Option<String>,
-    /// Buttons below the text, in rows.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub buttons: Vec<Vec<LinkButton>>,
-}
-
-/// A button below a message that opens a page.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkButton {
-    /// What stands on it.
-    pub text: String,
-    /// What it opens.
-    pub url: Url,
 }
 
 impl Telegram {
@@ -149,22 +108,88 @@ impl Telegram {
     /// error [may have been delivered](TelegramError::may_have_been_delivered) can show
     /// the message twice.
     pub async fn send_message(&self, message: &OutgoingMessage) -> Result<MessageId, TelegramError> {
-        #[derive(Deserialize)]
-        struct Sent {
-            message_id: MessageId,
-        }
-
         let sent: Sent = match &message.photo {
-            None => self.call("sendMessage", &payload(message)).await?,
-            Some(photo) => self.call("sendPhoto", &photo_payload(message, photo)).await?,
+            None => self.call("sendMessage", &message::text(message)).await?,
+            Some(photo) => self.call("sendPhoto", &message::photo(message, photo)).await?,
         };
         Ok(sent.message_id)
+    }
+
+    /// Sends one message below a picture (PNG, up to 10 MB, width and height together up
+    /// to 10000) that is uploaded with it; the message's own `photo` does not count. Its
+    /// text has at most 1024 characters after formatting. The call may take three times
+    /// as long as others. Repeating it is as for [`send_message`](Self::send_message).
+    pub async fn send_picture(&self, message: &OutgoingMessage, png: Vec<u8>) -> Result<MessageId, TelegramError> {
+        let (form, patience) = (message::picture(message, png), self.inner.patience.saturating_mul(UPLOAD));
+        let sent: Sent = self.post("sendPhoto", patience, |request| request.multipart(form)).await?;
+        Ok(sent.message_id)
+    }
+
+    /// Gives a message of ours that has no photo another text and other buttons. Those it
+    /// has already are no error. The chat is the message's; whom it answers, its sound
+    /// and its photo do not count.
+    ///
+    /// # Errors
+    /// [`TelegramError::TooLate`] if it has been deleted.
+    pub async fn edit_message(&self, id: MessageId, message: &OutgoingMessage) -> Result<(), TelegramError> {
+        let edited: Result<IgnoredAny, _> = self.call("editMessageText", &message::edit(id, message)).await;
+        match edited {
+            Err(TelegramError::Rejected { reason, .. }) if answer::says_unchanged(&reason) => Ok(()),
+            edited => edited.map(drop),
+        }
+    }
+
+    /// Tells the app of whoever pressed a button that we noticed, with a notice of up to
+    /// 200 characters or without. Until then the button shows that it waits. Each press
+    /// is answered once.
+    ///
+    /// # Errors
+    /// [`TelegramError::TooLate`] if it has been answered already or the app has stopped
+    /// waiting: nobody would see the notice any more.
+    pub async fn answer_press(&self, callback_id: &str, text: Option<&str>) -> Result<(), TelegramError> {
+        let mut payload = AnswerCallbackQuery::new(CallbackQueryId(callback_id.to_owned()));
+        if let Some(text) = text {
+            payload = payload.text(text);
+        }
+        let _: IgnoredAny = self.call("answerCallbackQuery", &payload).await?;
+        Ok(())
+    }
+
+    /// Sets the menu of commands, each with its description, for people whose app speaks
+    /// this language (two letters; `None`: for all others) in this chat (`None`: in all
+    /// that have no menu of their own). Repeating it is harmless.
+    pub async fn set_commands(
+        &self,
+        commands: &[(&str, &str)],
+        language: Option<&str>,
+        chat: Option<i64>,
+    ) -> Result<(), TelegramError> {
+        let scope = match chat {
+            Some(chat) => BotCommandScope::Chat { chat_id: Recipient::Id(ChatId(chat)) },
+            None => BotCommandScope::Default,
+        };
+        let commands = commands.iter().map(|(command, description)| BotCommand::new(*command, *description));
+        let mut payload = SetMyCommands::new(commands).scope(scope);
+        if let Some(language) = language {
+            payload = payload.language_code(language);
+        }
+        let _: IgnoredAny = self.call("setMyCommands", &payload).await?;
+        Ok(())
     }
 
     async fn call<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         payload: &impl Serialize,
+    ) -> Result<T, TelegramError> {
+        self.post(operation, self.inner.patience, |request| request.json(payload)).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        fill: impl FnOnce(RequestBuilder) -> RequestBuilder,
     ) -> Result<T, TelegramError> {
         let mut url = self.inner.base.clone();
         if let Ok(mut path) = url.path_segments_mut() {
@@ -175,75 +200,22 @@ impl Telegram {
             // Its address carries the token.
             source: Outage::Network(error.without_url()),
         };
-        let response =
-            self.inner.http.post(url).timeout(self.inner.patience).json(payload).send().await.map_err(no_answer)?;
+        let request = fill(self.inner.http.post(url).timeout(patience));
+        let response = request.send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(no_answer)?;
         answer::read(operation, status, &body)
     }
 }
 
-fn payload(message: &OutgoingMessage) -> SendMessage {
-    let mut payload = SendMessage::new(Recipient::Id(ChatId(message.chat_id)), message.text.as_str());
-    if message.silent {
-        payload = payload.disable_notification(true);
-    }
-    if let Some(TextFormat::Html) = message.format {
-        payload = payload.parse_mode(ParseMode::Html);
-    }
-    if let Some(original) = original(message) {
-        payload = payload.reply_parameters(original);
-    }
-    if let Some(keyboard) = keyboard(message) {
-        payload = payload.reply_markup(keyboard);
-    }
-    payload
-}
-
-fn photo_payload(message: &OutgoingMessage, photo: &str) -> SendPhoto {
-    let file = match Url::parse(photo) {
-        Ok(url) => InputFile::url(url),
-        Err(_) => InputFile::file_id(FileId(photo.to_owned())),
-    };
-    let mut payload = SendPhoto::new(Recipient::Id(ChatId(message.chat_id)), file).caption(message.text.as_str());
-    if message.silent {
-        payload = payload.disable_notification(true);
-    }
-    if let Some(TextFormat::Html) = message.format {
-        payload = payload.parse_mode(ParseMode::Html);
-    }
-    if let Some(original) = original(message) {
-        payload = payload.reply_parameters(original);
-    }
-    if let Some(keyboard) = keyboard(message) {
-        payload = payload.reply_markup(keyboard);
-    }
-    payload
-}
-
-fn original(message: &OutgoingMessage) -> Option<ReplyParameters> {
-    let id = teloxide::types::MessageId(message.reply_to?);
-    Some(ReplyParameters::new(id).allow_sending_without_reply())
-}
-
-fn keyboard(message: &OutgoingMessage) -> Option<InlineKeyboardMarkup> {
-    let button = |button: &LinkButton| InlineKeyboardButton::url(button.text.as_str(), button.url.clone());
-    let rows: Vec<Vec<_>> = message.buttons.iter().map(|row| row.iter().map(button).collect()).collect();
-    (!rows.is_empty()).then(|| InlineKeyboardMarkup::new(rows))
+/// All that we read of a message that was sent.
+#[derive(Deserialize)]
+struct Sent {
+    message_id: MessageId,
 }
 
 impl fmt::Debug for Telegram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telegram").finish_non_exhaustive()
-    }
-}
-
-/// Says nothing of whom it goes to or what it tells them.
-impl fmt::Debug for OutgoingMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutgoingMessage")
-            .field("format", &self.format)
-            .field("silent", &self.silent)
-            .finish_non_exhaustive()
     }
 }

@@ -89,8 +89,7 @@ impl World {
 
     /// What the bot wrote to somebody.
     pub async fn bot_said(&self, user: i64) -> Vec<String> {
-        let transcript = self.telegram.get(&format!("/chats/{user}/messages")).await;
-        let messages = transcript["messages"].as_array().cloned().unwrap_or_default();
+        let messages = self.telegram.messages(user).await;
         messages
             .iter()
             .filter(|message| message["from"] == "bot")

@@ -42,6 +42,27 @@ impl Telegram {
         self.post(&format!("/chats/{user}/messages"), &json!({"text": text, "first_name": "Anna"})).await
     }
 
+    /// Somebody presses the button with this data below the latest message that has one;
+    /// Telegram delivers it.
+    pub async fn press(&self, user: i64, data: &str) -> Value {
+        self.post(&format!("/chats/{user}/press"), &json!({"data": data})).await
+    }
+
+    /// All that somebody sees in the chat with the bot, oldest first: `text`, `picture`,
+    /// `reply_markup`, and of each press of a button (`presses`) the `notice` it was answered with.
+    pub async fn messages(&self, user: i64) -> Vec<Value> {
+        let transcript = self.get(&format!("/chats/{user}/messages")).await;
+        transcript["messages"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// The picture that came with a message.
+    pub async fn picture(&self, message: &Value) -> Vec<u8> {
+        let path = message["picture"]["path"].as_str().unwrap_or_else(|| panic!("no picture in {message}"));
+        let answer = self.http.get(format!("{}/{path}", self.url)).send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}");
+        answer.bytes().await.unwrap().to_vec()
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Value {
         let answer = self.http.post(format!("{}{path}", self.url)).json(body).send().await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());

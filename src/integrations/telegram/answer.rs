@@ -21,6 +21,9 @@ const RECIPIENT: [&str; 6] = [
     "input_user_deactivated",
 ];
 
+/// Refusals with status 400 of what would have been right earlier.
+const LATE: [&str; 4] = ["query is too old", "query id is invalid", "message to edit not found", "message_id_invalid"];
+
 #[derive(Deserialize)]
 struct Success<T> {
     result: T,
@@ -60,7 +63,10 @@ pub(super) fn read<T: DeserializeOwned>(operation: &'static str, status: u16, bo
             delay: Duration::from_secs(failure.parameters.retry_after.unwrap_or(DEFAULT_DELAY)),
         },
         403 => TelegramError::RecipientGone { operation, reason: reason() },
-        400 if is_about_recipient(&failure.description) => TelegramError::RecipientGone { operation, reason: reason() },
+        400 if contains(&failure.description, &RECIPIENT) => {
+            TelegramError::RecipientGone { operation, reason: reason() }
+        }
+        400 if contains(&failure.description, &LATE) => TelegramError::TooLate { operation, reason: reason() },
         400..=499 => TelegramError::Rejected { operation, reason: reason() },
         // Only Telegram itself speaks so; a gateway on the way says it in HTML, or in JSON of another shape.
         500..=599 if failure.error_code.is_some() => {
@@ -78,9 +84,14 @@ fn says_ok(body: &[u8]) -> bool {
     serde_json::from_slice::<Head>(body).is_ok_and(|head| head.ok)
 }
 
-fn is_about_recipient(description: &str) -> bool {
+/// Whether a refusal says that the message is as it was to become.
+pub(super) fn says_unchanged(reason: &str) -> bool {
+    contains(reason, &["message is not modified"])
+}
+
+fn contains(description: &str, phrases: &[&str]) -> bool {
     let description = description.to_ascii_lowercase();
-    RECIPIENT.iter().any(|phrase| description.contains(phrase))
+    phrases.iter().any(|phrase| description.contains(phrase))
 }
 
 /// Only the place: the error's own text would quote the answer.
@@ -134,6 +145,21 @@ mod tests {
             );
             assert!(!error.is_transient());
         }
+    }
+
+    #[test]
+    fn what_comes_too_late_is_final_and_not_our_mistake() {
+        for description in [
+            "Bad Request: query is too old and response timeout expired or query ID is invalid",
+            "Bad Request: message to edit not found",
+            "Bad Request: MESSAGE_ID_INVALID",
+        ] {
+            let error = refused(400, description);
+            assert!(matches!(&error, TelegramError::TooLate { reason, .. } if reason == description), "{error:?}");
+            assert!(!error.is_transient() && !error.may_have_been_delivered());
+        }
+        assert!(says_unchanged("Bad Request: message is not modified: specified new message content and so on"));
+        assert!(!says_unchanged("Bad Request: message can't be edited"));
     }
 
     #[test]

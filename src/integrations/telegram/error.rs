@@ -24,6 +24,15 @@ pub enum TelegramError {
         /// Telegram's words.
         reason: String,
     },
+    /// What it was about is over: a message that was deleted, a press that has been
+    /// answered or waited too long. Final, and nothing to be alarmed about.
+    #[error("Telegram {operation}: too late: {reason}")]
+    TooLate {
+        /// The method that was called.
+        operation: &'static str,
+        /// Telegram's words.
+        reason: String,
+    },
     /// The request is wrong and will be wrong again.
     #[error("Telegram {operation}: rejected: {reason}")]
     Rejected {
@@ -69,7 +78,7 @@ impl TelegramError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::RetryAfter { .. } | Self::Unavailable { .. } => true,
-            Self::RecipientGone { .. } | Self::Rejected { .. } => false,
+            Self::RecipientGone { .. } | Self::TooLate { .. } | Self::Rejected { .. } => false,
         }
     }
 
@@ -81,7 +90,9 @@ impl TelegramError {
                 Outage::Failed(_) => false,
                 Outage::Status(_) | Outage::Unreadable { .. } => true,
             },
-            Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::Rejected { .. } => false,
+            Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::TooLate { .. } | Self::Rejected { .. } => {
+                false
+            }
         }
     }
 
@@ -90,6 +101,7 @@ impl TelegramError {
         match self {
             Self::RetryAfter { operation, .. }
             | Self::RecipientGone { operation, .. }
+            | Self::TooLate { operation, .. }
             | Self::Rejected { operation, .. }
             | Self::Unavailable { operation, .. } => operation,
         }

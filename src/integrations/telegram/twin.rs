@@ -2,8 +2,8 @@
 //!
 //! It has two faces. The bot's face is the Bot API's own wire protocol, so the client
 //! under test is the client that goes live. The people's face is plain JSON: say
-//! something to the bot, read what it said, block it, order a failure, ask what the
-//! bot did wrong. On top of it sits a page to talk to the bot with.
+//! something to the bot, read what it said, press its buttons, block it, order a failure,
+//! ask what the bot did wrong. On top of it sits a page to talk to the bot with.
 //!
 //! All state is in PostgreSQL (schema `sandbox`): it outlives a killed process and any
 //! number of processes can serve it and deliver its updates at the same time.
@@ -20,12 +20,17 @@ use tokio::sync::Notify;
 
 mod answer;
 mod bot_api;
+mod commands;
 mod delivery;
+mod edit;
 mod faults;
 mod fields;
 mod markup;
 mod params;
 mod people;
+mod picture;
+mod posted;
+mod press;
 mod problem;
 mod report;
 mod send;
@@ -106,6 +111,9 @@ impl Twin {
             .at("/", get(make_sync(|_| page())))
             .at("/chats", get(people::chats))
             .at("/chats/:chat_id/messages", get(people::transcript).post(people::say))
+            .at("/chats/:chat_id/press", post(press::press))
+            .at("/chats/:chat_id/commands", get(commands::menu))
+            .at("/pictures/:file_id", get(picture::show))
             .at("/chats/:chat_id/block", post(people::block))
             .at("/chats/:chat_id/unblock", post(people::unblock))
             .at("/faults", get(faults::list).post(faults::order).delete(faults::clear))

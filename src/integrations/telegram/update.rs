@@ -2,10 +2,11 @@
 //!
 //! Every update has a number and nearly every one a chat; both are found without
 //! knowing its kind, so that an update of a kind that does not exist yet is kept and
-//! counted like any other. Of the kinds, only a text in a private chat and whether its
-//! person has blocked the bot are read further. teloxide's `Update` is not used for it: it reads all of a message's content
-//! or nothing and says nothing about it, so that one entity of a newer Bot API hides
-//! the text of the message (a test shows it).
+//! counted like any other. Of the kinds, only what happens in a private chat is read
+//! further: a text, a pressed button, and whether its person has blocked the bot.
+//! teloxide's `Update` is not used for it: it reads all of a message's content or nothing
+//! and says nothing about it, so that one entity of a newer Bot API hides the text of the
+//! message (a test shows it).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,6 +39,18 @@ pub enum Kind {
         text: String,
         /// The message's number in the chat.
         message_id: i32,
+    },
+    /// A person pressed a button below a message of the bot.
+    Pressed {
+        /// Who.
+        from: Sender,
+        /// What the button was to tell the bot, without NUL characters. A button of long
+        /// ago may still be there.
+        data: String,
+        /// To answer the press with.
+        callback_id: String,
+        /// The number of the message in the chat, however old it is.
+        message_id: Option<i32>,
     },
     /// A person blocked the bot in their private chat with it, or let it in again.
     Membership {
@@ -94,6 +107,7 @@ pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
     let kind = match name.as_str() {
         "message" => private_text(content),
         "my_chat_member" => membership(content),
+        "callback_query" => pressed(content),
         _ => None,
     };
     Ok(IncomingUpdate {
@@ -181,6 +195,31 @@ fn membership(content: &RawValue) -> Option<Kind> {
     change.chat.is_private().then(|| Kind::Membership { from: change.from.into(), blocked })
 }
 
+/// `None` elsewhere than in private chats. Of a message that is too old Telegram tells
+/// nothing but its chat and its number, which is 0 if it does not know that either.
+fn pressed(content: &RawValue) -> Option<Kind> {
+    #[derive(Deserialize)]
+    struct Query {
+        id: String,
+        from: User,
+        message: Message,
+        data: String,
+    }
+    #[derive(Deserialize)]
+    struct Message {
+        chat: Chat,
+        message_id: Option<i32>,
+    }
+
+    let query: Query = serde_json::from_str(content.get()).ok()?;
+    query.message.chat.is_private().then(|| Kind::Pressed {
+        from: query.from.into(),
+        data: storable(query.data),
+        callback_id: storable(query.id),
+        message_id: query.message.message_id.filter(|id| *id > 0),
+    })
+}
+
 fn storable(mut text: String) -> String {
     text.retain(|c| c != '\0');
     text
@@ -196,11 +235,12 @@ impl fmt::Debug for IncomingUpdate {
     }
 }
 
-/// Without the text.
+/// Without the text and the data.
 impl fmt::Debug for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PrivateText { .. } => f.debug_struct("PrivateText").finish_non_exhaustive(),
+            Self::Pressed { .. } => f.debug_struct("Pressed").finish_non_exhaustive(),
             Self::Membership { blocked, .. } => {
                 f.debug_struct("Membership").field("blocked", blocked).finish_non_exhaustive()
             }

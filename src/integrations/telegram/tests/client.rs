@@ -6,7 +6,7 @@ use reqwest::Url;
 use serde_json::json;
 
 use super::super::twin::TwinLimits;
-use super::super::{LinkButton, MessageId, OutgoingMessage, Telegram, TelegramError, TextFormat};
+use super::super::{Button, MessageId, OutgoingMessage, Telegram, TelegramError, TextFormat};
 use super::world::{SECRET, TOKEN, World, message};
 
 /// An error with all its causes, as a log would show it.
@@ -34,7 +34,7 @@ async fn a_webhook_is_registered_with_all_that_was_asked_for() {
     let info = world.get("webhook").await;
     assert!(info["url"].as_str().unwrap().ends_with("/hook"), "{info}");
     assert_eq!(info["max_connections"], 40);
-    assert_eq!(info["allowed_updates"], json!(["message", "my_chat_member"]));
+    assert_eq!(info["allowed_updates"], json!(["message", "my_chat_member", "callback_query"]));
     assert_eq!(info["bot"], json!({ "id": 77, "username": "sandbox_77_bot" }));
 
     let url = Url::parse("https://example.com/").unwrap();
@@ -189,7 +189,7 @@ async fn their_failures_are_reported_at_once_and_used_up() {
 async fn a_photo_has_a_caption_and_buttons() {
     let world = World::new(TwinLimits::NONE).await;
     let client = world.client_known_to(&[5]).await;
-    let button = |url: &str| vec![vec![LinkButton { text: "Open".to_owned(), url: Url::parse(url).unwrap() }]];
+    let button = |url: &str| vec![vec![Button::Link { text: "Open".to_owned(), url: Url::parse(url).unwrap() }]];
     let with = |photo: &str, text: &str| OutgoingMessage {
         photo: Some(photo.to_owned()),
         buttons: button("https://example.com/a"),

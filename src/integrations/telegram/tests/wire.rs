@@ -3,14 +3,20 @@
 use reqwest::Url;
 use serde_json::{Value, json};
 use teloxide::Bot;
-use teloxide::payloads::{SendMessageSetters, SetWebhookSetters};
+use teloxide::payloads::{
+    AnswerCallbackQuerySetters, EditMessageReplyMarkupSetters, EditMessageTextSetters, GetMyCommandsSetters,
+    SendMessageSetters, SendPhotoSetters, SetMyCommandsSetters, SetWebhookSetters,
+};
 use teloxide::requests::Requester;
-use teloxide::types::{ChatId, ParseMode};
+use teloxide::types::{
+    BotCommand, BotCommandScope, CallbackQueryId, ChatId, InlineKeyboardButton, InlineKeyboardMarkup, InputFile,
+    MessageId, ParseMode,
+};
 use teloxide::{ApiError, RequestError};
 use tokio::task::JoinSet;
 
 use super::super::twin::TwinLimits;
-use super::world::{TOKEN, World, serve};
+use super::world::{PNG, TOKEN, World, serve};
 
 #[tokio::test]
 async fn teloxide_itself_is_content_with_the_twin() {
@@ -37,6 +43,68 @@ async fn teloxide_itself_is_content_with_the_twin() {
     assert!(matches!(error, RequestError::Api(ApiError::BotBlocked)), "{error:?}");
     let error = bot.send_message(ChatId(6), "x").await.unwrap_err();
     assert!(matches!(error, RequestError::Api(ApiError::ChatNotFound)), "{error:?}");
+}
+
+#[tokio::test]
+async fn teloxide_understands_pictures_edits_presses_and_commands() {
+    let world = World::new(TwinLimits::NONE).await;
+    let bot = Bot::with_client(TOKEN, world.http.clone()).set_api_url(world.address.clone());
+    bot.get_me().await.unwrap();
+    world.say(5, "/start").await;
+
+    let keyboard = InlineKeyboardMarkup::new([[InlineKeyboardButton::callback("Redeem", "redeem:7")]]);
+    let picture = InputFile::memory(PNG).file_name("card.png");
+    let sent = bot.send_photo(ChatId(5), picture).caption("Your card").reply_markup(keyboard.clone()).await.unwrap();
+    let photo = &sent.photo().unwrap()[0];
+    assert_eq!((photo.width, photo.height, photo.file.size as usize), (3, 2, PNG.len()));
+    assert_eq!((sent.caption(), sent.reply_markup()), (Some("Your card"), Some(&keyboard)));
+
+    let sent = bot.send_message(ChatId(5), "one").reply_markup(keyboard.clone()).await.unwrap();
+    let edited = bot.edit_message_text(ChatId(5), sent.id, "<i>two</i>").parse_mode(ParseMode::Html).await.unwrap();
+    assert_eq!((edited.text(), edited.reply_markup(), edited.edit_date().is_some()), (Some("two"), None, true));
+    let edited = bot.edit_message_reply_markup(ChatId(5), sent.id).reply_markup(keyboard.clone()).await.unwrap();
+    assert_eq!((edited.text(), edited.reply_markup()), (Some("two"), Some(&keyboard)));
+    let error = bot.edit_message_reply_markup(ChatId(5), sent.id).reply_markup(keyboard).await.unwrap_err();
+    assert!(matches!(error, RequestError::Api(ApiError::MessageNotModified)), "{error:?}");
+    let error = bot.edit_message_text(ChatId(5), MessageId(99), "x").await.unwrap_err();
+    assert!(matches!(error, RequestError::Api(ApiError::MessageToEditNotFound)), "{error:?}");
+
+    let id = world.press(5, "redeem:7").await["callback_query_id"].as_str().unwrap().to_owned();
+    bot.answer_callback_query(CallbackQueryId(id.clone())).text("Noted").await.unwrap();
+    let error = bot.answer_callback_query(CallbackQueryId(id)).await.unwrap_err();
+    assert!(error.to_string().contains("query is too old"), "{error:?}");
+
+    let commands = vec![BotCommand::new("redeem", "Redeem a code")];
+    bot.set_my_commands(commands.clone()).scope(BotCommandScope::AllPrivateChats).await.unwrap();
+    assert_eq!(bot.get_my_commands().scope(BotCommandScope::AllPrivateChats).await.unwrap(), commands);
+    assert_eq!(bot.get_my_commands().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn buttons_are_taken_as_strictly_as_by_telegram() {
+    let world = World::new(TwinLimits::NONE).await;
+    world.client_known_to(&[5]).await;
+    let sent = async |button: Value| {
+        let markup = json!({ "inline_keyboard": [[button]] });
+        world.call("sendMessage", json!({ "chat_id": 5, "text": "x", "reply_markup": markup })).await
+    };
+    for (button, expected) in [
+        (json!({ "text": "a", "callback_data": "" }), "BUTTON_DATA_INVALID"),
+        (json!({ "text": "a", "callback_data": "x".repeat(65) }), "BUTTON_DATA_INVALID"),
+        (json!({ "text": "a", "callback_data": "é".repeat(33) }), "BUTTON_DATA_INVALID"),
+        (json!({ "text": "a", "callback_data": "\0" }), "BUTTON_DATA_INVALID"),
+        (json!({ "text": " ", "callback_data": "x" }), "text buttons are unallowed"),
+        (json!({ "text": "a" }), "text buttons are unallowed"),
+        (json!({ "text": "a", "callback_data": 7 }), "text buttons are unallowed"),
+    ] {
+        let (status, answer) = sent(button).await;
+        assert_eq!(status, 400, "{answer}");
+        assert!(answer["description"].as_str().unwrap().contains(expected), "{answer}");
+    }
+    let (status, answer) = sent(json!({ "text": "a\0", "callback_data": "é".repeat(32), "colour": null })).await;
+    assert_eq!(status, 200, "{answer}");
+    let button = json!({ "text": "a", "callback_data": "é".repeat(32) });
+    assert_eq!(answer["result"]["reply_markup"]["inline_keyboard"], json!([[button]]));
 }
 
 #[tokio::test]

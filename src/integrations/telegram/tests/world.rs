@@ -16,11 +16,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::super::twin::{Twin, TwinLimits};
-use super::super::{AllowedUpdate, OutgoingMessage, Telegram};
+use super::super::{AllowedUpdate, Button, OutgoingMessage, PressData, Telegram};
 use crate::{database::Database, integrations::http_client};
 
 pub(super) const TOKEN: &str = "77:a-secret-token_X";
 pub(super) const SECRET: &str = "the-webhook-secret";
+
+/// Three pixels by two.
+pub(super) const PNG: &[u8] = b"\x89PNG\x0d\x0a\x1a\x0a\x00\x00\x00\x0dIHDR\x00\x00\x00\x03\x00\x00\x00\x02\x08\x02\x00\x00\x00\x12\x16\xf1M\x00\x00\x00\x10IDATx\xdac\xf8\xb4\xc3\x0a\x82\x18\xe0,\x00u\xd4\x0bYZ\xe4kP\x00\x00\x00\x00IEND\xaeB`\x82";
 
 /// Dropping it stops everything it started.
 pub(super) struct World {
@@ -62,7 +65,7 @@ impl World {
     pub(super) async fn webhook(&mut self) -> Webhook {
         let webhook = Webhook::default();
         let address = serve(&mut self.tasks, post(receive).data(webhook.clone())).await.join("/hook").unwrap();
-        let kinds = [AllowedUpdate::Message, AllowedUpdate::MyChatMember];
+        let kinds = [AllowedUpdate::Message, AllowedUpdate::MyChatMember, AllowedUpdate::CallbackQuery];
         self.client().register_webhook(&address, SECRET, &kinds, 40).await.unwrap();
         webhook
     }
@@ -77,6 +80,18 @@ impl World {
         let (status, said) = self.post(&format!("chats/{chat}/messages"), json!({ "text": text })).await;
         assert_eq!(status, 200, "{said}");
         said
+    }
+
+    /// A person presses the button with this data below the latest message that has one.
+    pub(super) async fn press(&self, chat: i64, data: &str) -> Value {
+        let (status, pressed) = self.post(&format!("chats/{chat}/press"), json!({ "data": data })).await;
+        assert_eq!(status, 200, "{pressed}");
+        pressed
+    }
+
+    /// A call of the Bot API as others than our client may make it.
+    pub(super) async fn call(&self, method: &str, body: Value) -> (u16, Value) {
+        self.answer(self.http.post(self.url(&format!("bot{TOKEN}/{method}"))).json(&body)).await
     }
 
     pub(super) async fn order_fault(&self, method: &str, times: u32, error: Value) {
@@ -105,10 +120,13 @@ impl World {
         format!("{}/{path}", self.address)
     }
 
+    pub(super) async fn messages(&self, chat: i64) -> Vec<Value> {
+        self.get(&format!("chats/{chat}/messages")).await["messages"].as_array().unwrap().clone()
+    }
+
     /// What the bot has said in a chat.
     pub(super) async fn bot_texts(&self, chat: i64) -> Vec<String> {
-        let transcript = self.get(&format!("chats/{chat}/messages")).await;
-        let messages = transcript["messages"].as_array().unwrap();
+        let messages = self.messages(chat).await;
         let from_bot = messages.iter().filter(|message| message["from"] == "bot");
         from_bot.map(|message| message["text"].as_str().unwrap().to_owned()).collect()
     }
@@ -116,6 +134,10 @@ impl World {
 
 pub(super) fn message(chat_id: i64, text: &str) -> OutgoingMessage {
     OutgoingMessage { chat_id, text: text.to_owned(), ..OutgoingMessage::default() }
+}
+
+pub(super) fn press_button(text: &str, data: &str) -> Button {
+    Button::Press { text: text.to_owned(), data: PressData::new(data).unwrap() }
 }
 
 /// Collects what is delivered; answers as it is told to, and 200 otherwise.

@@ -9,7 +9,7 @@ use super::Twin;
 use super::answer::{Answer, Refusal, respond};
 use super::faults::{self, Fault};
 use super::params::Params;
-use super::{send, webhook};
+use super::{commands, edit, press, send, webhook};
 
 /// The methods the twin knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +20,27 @@ pub(super) enum Method {
     DeleteWebhook,
     SendMessage,
     SendPhoto,
+    EditMessageText,
+    EditMessageReplyMarkup,
+    AnswerCallbackQuery,
+    SetMyCommands,
+    GetMyCommands,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 6] =
-        [Self::GetMe, Self::SetWebhook, Self::GetWebhookInfo, Self::DeleteWebhook, Self::SendMessage, Self::SendPhoto];
+    pub(super) const ALL: [Self; 11] = [
+        Self::GetMe,
+        Self::SetWebhook,
+        Self::GetWebhookInfo,
+        Self::DeleteWebhook,
+        Self::SendMessage,
+        Self::SendPhoto,
+        Self::EditMessageText,
+        Self::EditMessageReplyMarkup,
+        Self::AnswerCallbackQuery,
+        Self::SetMyCommands,
+        Self::GetMyCommands,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -34,6 +50,11 @@ impl Method {
             Self::DeleteWebhook => "deleteWebhook",
             Self::SendMessage => "sendMessage",
             Self::SendPhoto => "sendPhoto",
+            Self::EditMessageText => "editMessageText",
+            Self::EditMessageReplyMarkup => "editMessageReplyMarkup",
+            Self::AnswerCallbackQuery => "answerCallbackQuery",
+            Self::SetMyCommands => "setMyCommands",
+            Self::GetMyCommands => "getMyCommands",
         }
     }
 
@@ -57,31 +78,40 @@ pub(super) async fn call(
         Ok(bot) => bot,
         Err(refusal) => return respond(Err(refusal)),
     };
+    // Read to the end even if it is going to be refused: who is still sending sees no answer.
+    let params = match Params::read(request, body).await {
+        Ok(params) => params,
+        Err(refusal) => return respond(Err(refusal)),
+    };
     match faults::take(twin.pool(), method).await {
         Err(error) => respond(Err(error.into())),
-        Ok(None) => respond(answer(twin, bot, method, request, body).await),
+        Ok(None) => respond(answer(twin, bot, method, &params).await),
         Ok(Some(Fault::Refuse { status, retry_after })) => respond(refuse(twin, bot, status, retry_after).await),
         Ok(Some(Fault::Hang(time))) => {
-            let answer = answer(twin, bot, method, request, body).await;
+            let answer = answer(twin, bot, method, &params).await;
             tokio::time::sleep(time).await;
             respond(answer)
         }
         Ok(Some(Fault::AcceptThenDrop)) => {
-            let _done = answer(twin, bot, method, request, body).await;
+            let _done = answer(twin, bot, method, &params).await;
             cut_off()
         }
     }
 }
 
-async fn answer(twin: &Twin, bot: Bot, method: Method, request: &Request, body: Body) -> Answer {
-    let params = Params::read(request, body).await?;
+async fn answer(twin: &Twin, bot: Bot, method: Method, params: &Params) -> Answer {
     match method {
         Method::GetMe => Ok(bot.user()),
-        Method::SetWebhook => webhook::set(twin.pool(), bot.id, &params).await,
+        Method::SetWebhook => webhook::set(twin.pool(), bot.id, params).await,
         Method::GetWebhookInfo => webhook::info(twin.pool(), bot.id).await,
-        Method::DeleteWebhook => webhook::delete(twin.pool(), bot.id, &params).await,
-        Method::SendMessage => send::message(twin, bot, &params).await,
-        Method::SendPhoto => send::photo(twin, bot, &params).await,
+        Method::DeleteWebhook => webhook::delete(twin.pool(), bot.id, params).await,
+        Method::SendMessage => send::message(twin, bot, params).await,
+        Method::SendPhoto => send::photo(twin, bot, params).await,
+        Method::EditMessageText => edit::text(twin, bot, params).await,
+        Method::EditMessageReplyMarkup => edit::buttons(twin, bot, params).await,
+        Method::AnswerCallbackQuery => press::answer(twin, bot, params).await,
+        Method::SetMyCommands => commands::set(twin, bot.id, params).await,
+        Method::GetMyCommands => commands::get(twin, bot.id, params).await,
     }
 }
 

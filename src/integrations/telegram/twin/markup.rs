@@ -1,19 +1,21 @@
 //! The buttons below a message, as strictly as Telegram takes them.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::super::PressData;
+use super::super::text::cleaned;
 use super::answer::Refusal;
 use super::params::Params;
 
 const MOST_BUTTONS: usize = 100;
 const MOST_IN_A_ROW: usize = 8;
 
-/// An inline keyboard of buttons with addresses; the twin knows no others.
+/// An inline keyboard of buttons with addresses and with data; the twin knows no others.
 pub(super) fn read(params: &Params) -> Result<Option<Value>, Refusal> {
     let Some(markup) = params.structured("reply_markup")? else { return Ok(None) };
     let rows =
         markup["inline_keyboard"].as_array().ok_or_else(|| Refusal::bad_request("object expected as reply markup"))?;
-    let mut count = 0;
+    let mut keyboard = Vec::new();
     for row in rows {
         let row = row
             .as_array()
@@ -21,28 +23,35 @@ pub(super) fn read(params: &Params) -> Result<Option<Value>, Refusal> {
         if row.len() > MOST_IN_A_ROW {
             return Err(Refusal::bad_request("reply markup is too long"));
         }
-        count += row.len();
-        row.iter().try_for_each(button)?;
+        if !row.is_empty() {
+            keyboard.push(row.iter().map(button).collect::<Result<Vec<Value>, Refusal>>()?);
+        }
     }
-    if count > MOST_BUTTONS {
+    if keyboard.iter().map(Vec::len).sum::<usize>() > MOST_BUTTONS {
         return Err(Refusal::bad_request("reply markup is too long"));
     }
-    Ok((count > 0).then_some(markup))
+    Ok((!keyboard.is_empty()).then(|| json!({ "inline_keyboard": keyboard })))
 }
 
-fn button(button: &Value) -> Result<(), Refusal> {
-    let Some(text) = button["text"].as_str() else {
+/// The button with what Telegram knows of it, and nothing else.
+fn button(button: &Value) -> Result<Value, Refusal> {
+    let Some(text) = button["text"].as_str().map(cleaned) else {
         return Err(Refusal::bad_request("can't parse inline keyboard button: Field \"text\" must be of type String"));
     };
-    if text.trim().is_empty() {
+    if text.is_empty() {
         return Err(Refusal::bad_request("text buttons are unallowed in the inline keyboard"));
     }
-    let Some(address) = button["url"].as_str() else {
-        return Err(Refusal::bad_request("text buttons are unallowed in the inline keyboard"));
-    };
-    let url = reqwest::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "tg"));
-    if url.is_none() {
-        return Err(Refusal::bad_request(format!("inline keyboard button URL '{address}' is invalid: Wrong HTTP URL")));
+    match (button["url"].as_str(), button["callback_data"].as_str()) {
+        (Some(address), _) => {
+            let url = reqwest::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "http" | "https" | "tg"));
+            let wrong = || format!("inline keyboard button URL '{address}' is invalid: Wrong HTTP URL");
+            let url = url.ok_or_else(|| Refusal::bad_request(wrong()))?;
+            Ok(json!({ "text": text, "url": url.as_str() }))
+        }
+        (None, Some(data)) => {
+            let data = PressData::new(data).map_err(|_| Refusal::bad_request("BUTTON_DATA_INVALID"))?;
+            Ok(json!({ "text": text, "callback_data": data.as_str() }))
+        }
+        (None, None) => Err(Refusal::bad_request("text buttons are unallowed in the inline keyboard")),
     }
-    Ok(())
 }

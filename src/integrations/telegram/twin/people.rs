@@ -111,7 +111,8 @@ pub(super) async fn chats(Data(twin): Data<&Twin>, Query(whose): Query<Whose>) -
                 'chat_id', c.chat_id, 'first_name', c.first_name, 'username', c.username,
                 'language_code', c.language_code, 'blocked', c.blocked,
                 'messages', c.last_message_id, 'active_at', c.active_at,
-                'last_text', left(m.text, 200), 'last_from_bot', m.from_bot)
+                'last_text', left(m.text, 200), 'last_photo', m.photo is not null,
+                'last_from_bot', m.from_bot)
                 order by c.active_at desc, c.chat_id), '[]')
            from (select * from sandbox.telegram_chat where bot_id = $1
                   order by active_at desc, chat_id limit 200) c
@@ -124,8 +125,9 @@ pub(super) async fn chats(Data(twin): Data<&Twin>, Query(whose): Query<Whose>) -
     Ok(Json(json!({ "chats": chats })))
 }
 
-/// `GET /chats/{chat_id}/messages?after=&limit=`: both sides, oldest first. Without
-/// `after` the latest ones.
+/// `GET /chats/{chat_id}/messages?after=&limit=`: both sides, oldest first, with what has
+/// become of each since. Without `after` the latest ones. The chat's `revision` grows
+/// when an earlier message is edited or its buttons are pressed or answered.
 #[handler]
 pub(super) async fn transcript(
     Data(twin): Data<&Twin>,
@@ -136,7 +138,8 @@ pub(super) async fn transcript(
     let bot = bot(twin.pool(), part.bot).await?;
     let chat: Value = sqlx::query_scalar(
         "select json_build_object('chat_id', chat_id, 'first_name', first_name,
-                'username', username, 'language_code', language_code, 'blocked', blocked)
+                'username', username, 'language_code', language_code, 'blocked', blocked,
+                'revision', revision)
            from sandbox.telegram_chat where bot_id = $1 and chat_id = $2",
     )
     .bind(bot)
@@ -150,8 +153,16 @@ pub(super) async fn transcript(
         "select coalesce(json_agg(json_strip_nulls(json_build_object(
                 'message_id', m.message_id, 'from', case when m.from_bot then 'bot' else 'person' end,
                 'text', m.text, 'entities', m.entities, 'photo', m.photo,
+                'picture', (select json_build_object('path', 'pictures/' || file_id, 'media_type', media_type,
+                                                     'width', width, 'height', height)
+                              from sandbox.telegram_picture where file_id = m.photo),
                 'reply_markup', m.reply_markup, 'reply_to', m.reply_to,
-                'silent', m.silent, 'sent_at', m.sent_at, 'update_id', m.update_id,
+                'silent', m.silent, 'sent_at', m.sent_at, 'edited_at', m.edited_at, 'update_id', m.update_id,
+                'presses', (select json_agg(json_build_object('id', p.id::text, 'data', p.data,
+                                   'pressed_at', p.pressed_at, 'answered_at', p.answered_at,
+                                   'notice', p.notice, 'alert', p.alert) order by p.id)
+                              from sandbox.telegram_press p
+                             where p.bot_id = $1 and p.chat_id = $2 and p.message_id = m.message_id),
                 'delivered', case when m.update_id is not null then d.delivered_at is not null end))
                 order by m.message_id), '[]')
            from (select * from sandbox.telegram_message
@@ -255,7 +266,7 @@ pub(super) async fn bot(pool: &PgPool, wanted: Option<i64>) -> Result<i64> {
     })
 }
 
-fn person(chat_id: &str) -> Result<i64> {
+pub(super) fn person(chat_id: &str) -> Result<i64> {
     // Telegram's own ids have at most 52 significant bits, so that JavaScript can hold them.
     let id = chat_id.parse().ok().filter(|id| (1..1 << 52).contains(id));
     id.ok_or_else(|| Problem::field("chat_id", "must be a whole number, 1 or more: there are private chats only"))

@@ -39,6 +39,8 @@ pub(super) async fn counts(Data(twin): Data<&Twin>) -> Result<Json<Value>> {
                 'chats', (select count(*) from sandbox.telegram_chat),
                 'messages_from_bots', (select count(*) from sandbox.telegram_message where from_bot),
                 'messages_from_people', (select count(*) from sandbox.telegram_message where not from_bot),
+                'presses', (select count(*) from sandbox.telegram_press),
+                'presses_unanswered', (select count(*) from sandbox.telegram_press where answered_at is null),
                 'updates_delivered', (select count(*) from sandbox.telegram_delivery where delivered_at is not null),
                 'updates_waiting', (select count(*) from sandbox.telegram_delivery where delivered_at is null),
                 'delivery_attempts', (select coalesce(sum(attempts), 0) from sandbox.telegram_delivery),

@@ -1,6 +1,5 @@
 //! sendMessage and sendPhoto.
 
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::postgres::PgRow;
 use sqlx::{PgExecutor, Row};
@@ -10,7 +9,20 @@ use super::super::text::{LONGEST, LONGEST_CAPTION, cleaned, units};
 use super::answer::{Answer, Refusal};
 use super::bot_api::Bot;
 use super::params::Params;
+use super::picture::{self, Picture};
+use super::posted::Posted;
 use super::{Rate, Twin, TwinLimits, markup};
+
+const SEND: &str = "select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+
+/// The same for a photo that came along: both are kept or neither.
+const SEND_PICTURE: &str = "with sent as materialized (
+        select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)),
+     kept as (
+        insert into sandbox.telegram_picture (file_id, bot_id, media_type, width, height, bytes)
+        select $5, $1, $14, $15, $16, $17 from sent where outcome = 'sent'
+        on conflict (file_id) do nothing)
+     select * from sent";
 
 struct Message {
     chat_id: i64,
@@ -18,6 +30,8 @@ struct Message {
     text: String,
     entities: Vec<Entity>,
     photo: Option<String>,
+    /// The photo itself, if it came along.
+    picture: Option<Picture>,
     markup: Option<Value>,
     reply_to: Option<i32>,
     reply_required: bool,
@@ -32,10 +46,24 @@ pub(super) async fn message(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     if units(&text) > LONGEST {
         return Err(Refusal::bad_request("message is too long"));
     }
-    deliver(twin, bot, read(params, text, entities, None)?).await
+    deliver(twin, bot, read(params, text, entities)?).await
 }
 
 pub(super) async fn photo(twin: &Twin, bot: Bot, params: &Params) -> Answer {
+    let picture = params.file("photo").map(|bytes| Picture::read(bot.id, bytes)).transpose()?;
+    let photo = match &picture {
+        Some(picture) => picture.file_id.clone(),
+        None => elsewhere(params)?,
+    };
+    let (caption, entities) = formatted(params, "caption")?;
+    if units(&caption) > LONGEST_CAPTION {
+        return Err(Refusal::bad_request("message caption is too long"));
+    }
+    deliver(twin, bot, Message { photo: Some(photo), picture, ..read(params, caption, entities)? }).await
+}
+
+/// The photo of a request that does not bring it along.
+fn elsewhere(params: &Params) -> Result<String, Refusal> {
     let photo = params.text("photo").filter(|photo| !photo.is_empty());
     let photo = photo.ok_or_else(|| Refusal::bad_request("there is no photo in the request"))?;
     if photo.contains(':') {
@@ -47,11 +75,7 @@ pub(super) async fn photo(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     } else if !photo.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-') {
         return Err(Refusal::bad_request("wrong remote file identifier specified: Wrong character in the string"));
     }
-    let (caption, entities) = formatted(params, "caption")?;
-    if units(&caption) > LONGEST_CAPTION {
-        return Err(Refusal::bad_request("message caption is too long"));
-    }
-    deliver(twin, bot, read(params, caption, entities, Some(photo))?).await
+    Ok(photo)
 }
 
 async fn deliver(twin: &Twin, bot: Bot, message: Message) -> Answer {
@@ -59,7 +83,6 @@ async fn deliver(twin: &Twin, bot: Bot, message: Message) -> Answer {
     let entities = (!message.entities.is_empty()).then(|| json!(message.entities));
     let row = judged(twin.pool(), limits, bot, &message, entities.as_ref()).await?;
     let outcome: String = row.try_get("outcome")?;
-    let message_id: Option<i32> = row.try_get("message_id")?;
     match outcome.as_str() {
         "sent" => {}
         "unknown_chat" => return Err(Refusal::bad_request("chat not found")),
@@ -67,39 +90,24 @@ async fn deliver(twin: &Twin, bot: Bot, message: Message) -> Answer {
         "unknown_reply" => return Err(Refusal::bad_request("message to be replied not found")),
         _ => return Err(Refusal::too_many(row.try_get("retry_after")?)),
     }
-    let mut chat = json!({
-        "id": message.chat_id,
-        "type": "private",
-        "first_name": row.try_get::<String, _>("first_name")?,
-    });
-    if let Some(username) = row.try_get::<Option<String>, _>("username")? {
-        chat["username"] = json!(username);
-    }
-    let sent_at: DateTime<Utc> = row.try_get("sent_at")?;
-    let mut sent = json!({
-        "message_id": message_id,
-        "from": bot.user(),
-        "chat": chat,
-        "date": sent_at.timestamp(),
-    });
-    let (text, its_entities) = match &message.photo {
-        None => ("text", "entities"),
-        Some(_) => ("caption", "caption_entities"),
+    let photo = match (&message.photo, &message.picture) {
+        (Some(photo), Some(picture)) => Some(picture::sizes(photo, Some(picture.size))),
+        (Some(photo), None) => Some(picture::sizes(photo, picture::size(twin.pool(), photo).await?)),
+        (None, _) => None,
     };
-    if !message.text.is_empty() {
-        sent[text] = json!(message.text);
-    }
-    if let Some(entities) = entities {
-        sent[its_entities] = entities;
-    }
-    if message.photo.is_some() {
-        let id = format!("sandbox-photo-{}", message_id.unwrap_or_default());
-        sent["photo"] = json!([{ "file_id": id, "file_unique_id": id, "width": 90, "height": 90, "file_size": 1024 }]);
-    }
-    if let Some(markup) = message.markup {
-        sent["reply_markup"] = markup;
-    }
-    Ok(sent)
+    let sent = Posted {
+        chat_id: message.chat_id,
+        first_name: row.try_get("first_name")?,
+        username: row.try_get("username")?,
+        message_id: row.try_get("message_id")?,
+        sent_at: row.try_get("sent_at")?,
+        edited_at: None,
+        text: message.text,
+        entities,
+        photo,
+        markup: message.markup,
+    };
+    Ok(sent.describe(bot))
 }
 
 /// What Telegram makes of it, kept.
@@ -110,7 +118,7 @@ async fn judged(
     message: &Message,
     entities: Option<&Value>,
 ) -> sqlx::Result<PgRow> {
-    sqlx::query("select * from sandbox.telegram_send($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)")
+    let query = sqlx::query(if message.picture.is_some() { SEND_PICTURE } else { SEND })
         .bind(bot.id)
         .bind(message.chat_id)
         .bind(&message.text)
@@ -123,13 +131,18 @@ async fn judged(
         .bind(Rate::interval(limits.overall))
         .bind(Rate::burst(limits.overall))
         .bind(Rate::interval(limits.per_chat))
-        .bind(Rate::burst(limits.per_chat))
-        .fetch_one(executor)
-        .await
+        .bind(Rate::burst(limits.per_chat));
+    let query = match &message.picture {
+        None => query,
+        Some(picture) => {
+            query.bind(picture.media_type).bind(picture.size.width).bind(picture.size.height).bind(&picture.bytes[..])
+        }
+    };
+    query.fetch_one(executor).await
 }
 
 /// A text and its formatting.
-fn formatted(params: &Params, name: &str) -> Result<(String, Vec<Entity>), Refusal> {
+pub(super) fn formatted(params: &Params, name: &str) -> Result<(String, Vec<Entity>), Refusal> {
     let text = cleaned(&params.text(name).unwrap_or_default());
     match params.text("parse_mode").map(|mode| mode.to_ascii_lowercase()) {
         None => Ok((text, Vec::new())),
@@ -141,21 +154,23 @@ fn formatted(params: &Params, name: &str) -> Result<(String, Vec<Entity>), Refus
     }
 }
 
-fn read(params: &Params, text: String, entities: Vec<Entity>, photo: Option<String>) -> Result<Message, Refusal> {
-    let chat_id = match params.text("chat_id") {
-        None => return Err(Refusal::bad_request("chat_id is empty")),
-        // A public @name; the twin has private chats only.
-        Some(id) => id.trim().parse().map_err(|_| Refusal::bad_request("chat not found"))?,
-    };
+/// A public @name is a chat, too; the twin has private chats only.
+pub(super) fn chat_id(params: &Params) -> Result<i64, Refusal> {
+    let id = params.text("chat_id").ok_or_else(|| Refusal::bad_request("chat_id is empty"))?;
+    id.trim().parse().map_err(|_| Refusal::bad_request("chat not found"))
+}
+
+fn read(params: &Params, text: String, entities: Vec<Entity>) -> Result<Message, Refusal> {
     let reply = params.structured("reply_parameters")?.unwrap_or_default();
     let reply_to = reply["message_id"].as_i64().or_else(|| params.integer("reply_to_message_id"));
     let optional_reply =
         reply["allow_sending_without_reply"] == Value::Bool(true) || params.flag("allow_sending_without_reply");
     Ok(Message {
-        chat_id,
+        chat_id: chat_id(params)?,
         text,
         entities,
-        photo,
+        photo: None,
+        picture: None,
         markup: markup::read(params)?,
         // A number that no message can have is the number of no message.
         reply_to: reply_to.map(|id| i32::try_from(id).unwrap_or(0)),

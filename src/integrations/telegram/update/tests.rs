@@ -45,7 +45,7 @@ fn kinds() -> Vec<(&'static str, String, Option<i64>)> {
             "old_chat_member":{{"user":{PERSON},"status":"member"}},
             "new_chat_member":{{"user":{PERSON},"status":"kicked","until_date":0}}}}"#
     );
-    let original = message(PRIVATE, r#","text":"x""#);
+    let original = message(GROUP, r#","text":"x""#);
     vec![
         ("message", message(GROUP, r#","text":"hello all""#), Some(-1001)),
         ("message", message(PRIVATE, r#","photo":[]"#), Some(42)),
@@ -58,7 +58,7 @@ fn kinds() -> Vec<(&'static str, String, Option<i64>)> {
         (
             "callback_query",
             format!(r#"{{"id":"1","from":{PERSON},"chat_instance":"2","data":"d","message":{original}}}"#),
-            Some(42),
+            Some(-1001),
         ),
         (
             "callback_query",
@@ -113,6 +113,37 @@ fn blocking_and_letting_in_again_are_read_in_private_chats() {
         };
         assert_eq!(found, wanted, "{status}");
     }
+}
+
+/// A press of a button below this message.
+fn press(message: &str, rest: &str) -> Vec<u8> {
+    let query =
+        format!(r#"{{"id":"4382bfdwdsb323b2d9","from":{PERSON},"message":{message},"chat_instance":"-3"{rest}}}"#);
+    update("callback_query", &query)
+}
+
+#[test]
+fn a_press_is_read_however_old_the_message_is() {
+    let buttons = r#","text":"x","reply_markup":{"inline_keyboard":[[{"text":"Redeem","callback_data":"redeem:7"}]]}"#;
+    let inaccessible = format!(r#"{{"chat":{PRIVATE},"message_id":5,"date":0}}"#);
+    let nameless = format!(r#"{{"chat":{PRIVATE},"message_id":0,"date":0}}"#);
+    for (message, wanted) in [(message(PRIVATE, buttons), Some(5)), (inaccessible, Some(5)), (nameless, None)] {
+        let body = press(&message, r#","data":"redeem:\u00007""#);
+        let read = read(&body).unwrap();
+        assert_eq!((read.update_id, read.chat_id), (7, Some(42)));
+        assert_eq!(format!("{read:?}"), "IncomingUpdate { update_id: 7, kind: Pressed { .. }, .. }");
+        let Kind::Pressed { from, data, callback_id, message_id } = read.kind else { panic!("{:?}", read.kind) };
+        assert_eq!((from.id, from.language_code.as_deref()), (42, Some("en")));
+        assert_eq!((data.as_str(), callback_id.as_str(), message_id), ("redeem:7", "4382bfdwdsb323b2d9", wanted));
+        let theirs: Update = serde_json::from_slice(&body).unwrap();
+        assert!(matches!(theirs.kind, UpdateKind::CallbackQuery(_)), "{theirs:?}");
+    }
+}
+
+#[test]
+fn a_press_without_data_is_of_another_kind() {
+    let body = press(&message(PRIVATE, r#","text":"x""#), r#","game_short_name":"g""#);
+    assert_eq!(read(&body).unwrap().kind, Kind::Other { name: Some("callback_query".to_owned()) });
 }
 
 #[test]
