@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use aggregates::{BotUser, Broadcast, Campaign, Code, CodeKey, PersonId};
+use aggregates::{BotUser, Broadcast, Campaign, Code, CodeKey, PersonId, Template};
 use sqlx::{
     Connection, PgConnection, PgPool,
     migrate::{MigrateError, Migrator},
@@ -81,6 +81,8 @@ pub struct Parts {
     pub bot_users: Executor<BotUser>,
     /// Commands on broadcasts.
     pub broadcasts: Executor<Broadcast>,
+    /// Commands on templates of cards.
+    pub templates: Executor<Template>,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
     /// Uploaded and rendered files.
@@ -188,7 +190,8 @@ impl App {
             campaigns: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
             codes: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
             bot_users: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
-            broadcasts: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
+            broadcasts: Executor::new(log.clone(), loader.clone(), pool.clone(), clock.clone(), metrics.clone()),
+            templates: Executor::new(log.clone(), loader, pool.clone(), clock.clone(), metrics.clone()),
             config,
             clock,
             pool,

@@ -33,7 +33,10 @@ mod recipients;
 mod redemptions;
 mod refusal;
 mod telegram;
+mod template_json;
+mod templates;
 mod terms_json;
+mod upload;
 
 use std::sync::Arc;
 
@@ -52,6 +55,8 @@ enum Tags {
     Campaigns,
     /// Codes: made, given away, redeemed, taken back.
     Coupons,
+    /// How coupons look.
+    Templates,
     /// Messages to many users of the bot.
     Broadcasts,
     /// Who uses the bot, and what for.
@@ -76,6 +81,7 @@ type Apis = (
     coupons::Coupons,
     batches::Batches,
     cards::Cards,
+    templates::Templates,
     broadcasts::Broadcasts,
     recipients::Recipients,
     progress::Progress,
@@ -95,6 +101,7 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
         cards::Cards(app.clone()),
+        templates::Templates(app.clone()),
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),
         progress::Progress { app: app.clone(), stop: stop.clone() },

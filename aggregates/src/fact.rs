@@ -2,7 +2,7 @@
 
 use cqrs_es::Aggregate;
 
-use crate::{BotUser, Broadcast, Campaign, Code, Decide, bot_user, broadcast, campaign, code};
+use crate::{BotUser, Broadcast, Campaign, Code, Decide, Template, bot_user, broadcast, campaign, code, template};
 
 /// An event of one of the aggregates. Projections and reactions match on it:
 /// exhaustively inside an aggregate, with `_` only between aggregates.
@@ -16,6 +16,8 @@ pub enum Fact {
     BotUser(bot_user::Event),
     /// Of a broadcast.
     Broadcast(broadcast::Event),
+    /// Of a template of cards.
+    Template(template::Event),
 }
 
 impl Fact {
@@ -31,6 +33,7 @@ impl Fact {
             Code::TYPE => Code::read(event_type, version, payload).map(Self::Code),
             BotUser::TYPE => BotUser::read(event_type, version, payload).map(Self::BotUser),
             Broadcast::TYPE => Broadcast::read(event_type, version, payload).map(Self::Broadcast),
+            Template::TYPE => Template::read(event_type, version, payload).map(Self::Template),
             unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
         }
     }

@@ -12,6 +12,7 @@ pub mod code;
 mod decide;
 mod fact;
 mod personal;
+pub mod template;
 mod unique_code;
 
 pub use bot_user::BotUser;
@@ -21,4 +22,5 @@ pub use code::{Code, CodeText};
 pub use decide::{Decide, collect};
 pub use fact::{Fact, UnreadableEvent};
 pub use personal::{PersonId, Personal, TelegramUser};
+pub use template::Template;
 pub use unique_code::{CodeKey, NotUnique, UniqueCode};

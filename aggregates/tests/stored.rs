@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aggregates::{BotUser, Broadcast, Campaign, Code, Decide, Fact};
+use aggregates::{BotUser, Broadcast, Campaign, Code, Decide, Fact, Template};
 use cqrs_es::DomainEvent;
 
 /// The events this program writes, as serde names them when it meets another.
@@ -32,6 +32,7 @@ fn every_stored_version_is_read() {
             Fact::Code(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::BotUser(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Broadcast(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Template(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
         };
         assert_eq!(event_type, event, "{name} is filed under its own type");
         if newest == version {
@@ -40,7 +41,8 @@ fn every_stored_version_is_read() {
         }
     }
     let written: Vec<_> =
-        [written::<Campaign>(), written::<Code>(), written::<BotUser>(), written::<Broadcast>()].concat();
+        [written::<Campaign>(), written::<Code>(), written::<BotUser>(), written::<Broadcast>(), written::<Template>()]
+            .concat();
     assert!(written.len() >= 24, "{written:?}");
     let missing: Vec<_> = written.iter().filter(|event| !current.contains(*event)).collect();
     assert!(missing.is_empty(), "no sample in stored/ of the current {missing:?}");

@@ -12,6 +12,7 @@ pub mod campaigns;
 pub mod coupons;
 pub mod page;
 pub mod redemptions;
+pub mod templates;
 
 use aggregates::Fact;
 use chrono::{DateTime, Utc};
@@ -75,7 +76,7 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 6] {
+pub fn all() -> [&'static dyn Projection; 7] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
@@ -83,6 +84,7 @@ pub fn all() -> [&'static dyn Projection; 6] {
         &bot_users::BotUsers,
         &bot_usage::BotUsage,
         &broadcasts::Broadcasts,
+        &templates::Templates,
     ]
 }
 

@@ -46,6 +46,7 @@ impl Reaction for ConfirmRedemption {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Ended { .. }
                 | campaign::Event::Archived { .. }
+                | campaign::Event::CardDesigned { .. }
                 | campaign::Event::BatchMinted { .. }
                 | campaign::Event::BatchImported { .. }
                 | campaign::Event::BatchRevoked { .. }
@@ -57,7 +58,8 @@ impl Reaction for ConfirmRedemption {
             )
             | Fact::Code(_)
             | Fact::BotUser(_)
-            | Fact::Broadcast(_) => vec![],
+            | Fact::Broadcast(_)
+            | Fact::Template(_) => vec![],
         }
     }
 }

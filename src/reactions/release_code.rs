@@ -31,6 +31,7 @@ impl Reaction for ReleaseCode {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Ended { code: None, .. }
                 | campaign::Event::Archived { .. }
+                | campaign::Event::CardDesigned { .. }
                 | campaign::Event::BatchMinted { .. }
                 | campaign::Event::BatchImported { .. }
                 | campaign::Event::BatchRevoked { .. }
@@ -42,7 +43,8 @@ impl Reaction for ReleaseCode {
             )
             | Fact::Code(_)
             | Fact::BotUser(_)
-            | Fact::Broadcast(_) => vec![],
+            | Fact::Broadcast(_)
+            | Fact::Template(_) => vec![],
         }
     }
 }

@@ -36,7 +36,8 @@ impl Reaction for RunBroadcast {
             )
             | Fact::Campaign(_)
             | Fact::Code(_)
-            | Fact::BotUser(_) => return vec![],
+            | Fact::BotUser(_)
+            | Fact::Template(_) => return vec![],
         };
         vec![NewJob::because_of(event, job)]
     }
