@@ -11,7 +11,7 @@ use std::{
 };
 
 use aggregates::{
-    BotUser, Broadcast, Campaign, Code, CodeKey, Conversation, Decide, Guard, PersonId, Submission,
+    BotUser, Broadcast, Campaign, Code, CodeKey, Conversation, Decide, Guard, PersonId, Submission, Template,
 };
 use sqlx::{
     Connection, PgConnection, PgPool,
@@ -89,6 +89,8 @@ pub struct Parts {
     pub conversations: Executor<Conversation>,
     /// Commands on the answers to the questions of campaigns.
     pub submissions: Executor<Submission>,
+    /// Commands on templates of cards.
+    pub templates: Executor<Template>,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
     /// Uploaded and rendered files.
@@ -201,6 +203,7 @@ impl App {
             guards: bus.executor(),
             conversations: bus.executor(),
             submissions: bus.executor(),
+            templates: bus.executor(),
             config,
             clock,
             pool,

@@ -1,24 +1,88 @@
-//! Drawing coupons, off the threads that serve.
+//! Drawing coupons and reading pictures, off the threads that serve, and within
+//! a bound of memory whatever is asked at the same time.
+//!
+//! | what | at once | each at most |
+//! |---|---|---|
+//! | uploads whose bytes are in memory | 4 | 10 MiB, 20 while it grows |
+//! | pictures being read | 1 | 300 MiB: an SVG of the largest size with all layers it may have |
+//! | templates about to be drawn | 2 | 32 MiB |
+//! | cards being drawn | 2 | 80 MiB |
+//! | backgrounds kept for the next card | | 64 MiB in all |
 
-use std::sync::{Arc, OnceLock};
+mod coupon;
+mod kept;
 
-use cards::{Background, Layout, RenderError, Renderer, Values};
-use tokio::sync::Semaphore;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use aggregates::template::MediaType;
+use bytes::Bytes;
+use cards::{Background, Layout, RenderError, Renderer, UploadError, Values};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub use coupon::{CardError, Lacking, SAMPLE_CODE, coupon, sample};
+use kept::Kept;
 
 /// Cards drawn at the same time: each keeps a core busy for some 20 ms.
-const AT_ONCE: usize = 2;
+const DRAWN_AT_ONCE: usize = 2;
+/// Cards whose template is being fetched, read or drawn. A store that is slow
+/// holds up cards with templates and no others.
+const TEMPLATES_AT_ONCE: usize = 2;
+/// Pictures read at the same time.
+const READ_AT_ONCE: usize = 1;
+/// Uploads that are let into memory at the same time.
+const UPLOADS_AT_ONCE: usize = 4;
+/// Bytes of the backgrounds that are kept.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Draws cards. Cheap to clone; fonts are parsed when the first card is drawn.
 #[derive(Clone)]
-pub struct Drawer {
-    ready: Arc<OnceLock<Ready>>,
-    turns: Arc<Semaphore>,
+pub struct Drawer(Arc<Inner>);
+
+struct Inner {
+    ready: OnceLock<Ready>,
+    drawn: Arc<Semaphore>,
+    templates: Arc<Semaphore>,
+    read: Arc<Semaphore>,
+    uploads: Arc<Semaphore>,
+    kept: Mutex<Kept>,
 }
 
 struct Ready {
     renderer: Renderer,
     ticket: Background,
     layout: Layout,
+}
+
+/// What a card is drawn on.
+pub enum Paper {
+    /// Our own.
+    Ticket,
+    /// An uploaded one.
+    Template {
+        /// Read before.
+        background: Arc<Background>,
+        /// What is written where.
+        layout: Layout,
+        /// Until it is drawn.
+        turn: Turn,
+    },
+}
+
+/// A place among those who may hold much memory.
+pub struct Turn {
+    /// Given back when it is dropped.
+    _place: OwnedSemaphorePermit,
+}
+
+/// A picture that can be a background.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// What it is, whatever it was called.
+    pub media_type: MediaType,
+    /// In pixels.
+    pub width: u32,
+    /// In pixels.
+    pub height: u32,
 }
 
 /// Why there is no card.
@@ -32,28 +96,116 @@ pub enum DrawError {
     BrokenOff,
 }
 
+/// Why a picture is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// Of what it is.
+    #[error(transparent)]
+    Refused(#[from] UploadError),
+    /// The thread that read it is gone: the process is stopping, or the reading panicked.
+    #[error("the reading was broken off")]
+    BrokenOff,
+}
+
 impl Default for Drawer {
     fn default() -> Self {
-        Self { ready: Arc::default(), turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        let places = |count| Arc::new(Semaphore::new(count));
+        Self(Arc::new(Inner {
+            ready: OnceLock::new(),
+            drawn: places(DRAWN_AT_ONCE),
+            templates: places(TEMPLATES_AT_ONCE),
+            read: places(READ_AT_ONCE),
+            uploads: places(UPLOADS_AT_ONCE),
+            kept: Mutex::new(Kept::new(KEPT_BYTES)),
+        }))
+    }
+}
+
+impl Inner {
+    fn ready(&self) -> &Ready {
+        self.ready.get_or_init(|| {
+            let renderer = Renderer::new();
+            Ready { ticket: renderer.ticket(), layout: Layout::ticket(), renderer }
+        })
+    }
+
+    /// The turn that nobody closes; none all the same would be the end of the process.
+    async fn turn(places: &Arc<Semaphore>) -> Option<Turn> {
+        places.clone().acquire_owned().await.ok().map(|place| Turn { _place: place })
     }
 }
 
 impl Drawer {
+    /// Waits until an upload may be read into memory, and keeps the place for it.
+    /// None when the process is stopping.
+    pub async fn upload_turn(&self) -> Option<Turn> {
+        Inner::turn(&self.0.uploads).await
+    }
+
+    /// Waits until a template may be fetched and drawn, and keeps the place for it.
+    ///
+    /// # Errors
+    /// [`DrawError::BrokenOff`].
+    pub async fn template_turn(&self) -> Result<Turn, DrawError> {
+        Inner::turn(&self.0.templates).await.ok_or(DrawError::BrokenOff)
+    }
+
     /// Draws a card as PNG, when it is its turn.
     ///
     /// # Errors
     /// [`DrawError`].
-    pub async fn draw(&self, values: Values) -> Result<Vec<u8>, DrawError> {
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| DrawError::BrokenOff)?;
-        let ready = self.ready.clone();
+    pub async fn draw(&self, paper: Paper, values: Values) -> Result<Vec<u8>, DrawError> {
+        let turn = Inner::turn(&self.0.drawn).await.ok_or(DrawError::BrokenOff)?;
+        let inner = self.0.clone();
         let drawing = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            let Ready { renderer, ticket, layout } = ready.get_or_init(|| {
-                let renderer = Renderer::new();
-                Ready { ticket: renderer.ticket(), layout: Layout::ticket(), renderer }
-            });
-            renderer.render(ticket, layout, &values)
+            let ready = inner.ready();
+            match &paper {
+                Paper::Ticket => ready.renderer.render(&ready.ticket, &ready.layout, &values),
+                Paper::Template { background, layout, .. } => ready.renderer.render(background, layout, &values),
+            }
         });
         Ok(drawing.await.map_err(|_| DrawError::BrokenOff)??)
+    }
+
+    /// Reads an upload with suspicion: all of it is decoded or drawn once.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn read(&self, bytes: Bytes) -> Result<Upload, ReadError> {
+        self.reading(move |renderer| {
+            let background = renderer.background(&bytes)?;
+            let named = Background::media_type(&bytes);
+            let known = MediaType::ALL.into_iter().find(|media_type| Some(media_type.as_str()) == named);
+            let media_type = known.ok_or(UploadError::Format)?;
+            Ok(Upload { media_type, width: background.width(), height: background.height() })
+        })
+        .await
+    }
+
+    /// A background that was read before and is still kept.
+    fn kept(&self, object: &str) -> Option<Arc<Background>> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).get(object)
+    }
+
+    /// Reads a background and keeps it under the key of its object.
+    async fn read_and_keep(&self, object: &str, bytes: Bytes) -> Result<Arc<Background>, ReadError> {
+        let background = Arc::new(self.reading(move |renderer| renderer.background(&bytes)).await?);
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.put(object, background.clone());
+        Ok(background)
+    }
+
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Renderer) -> Result<T, UploadError> + Send + 'static,
+    ) -> Result<T, ReadError> {
+        let turn = Inner::turn(&self.0.read).await.ok_or(ReadError::BrokenOff)?;
+        let inner = self.0.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            read(&inner.ready().renderer)
+        });
+        Ok(reading.await.map_err(|_| ReadError::BrokenOff)??)
     }
 }

@@ -35,7 +35,10 @@ mod redemptions;
 mod refusal;
 mod submissions;
 mod telegram;
+mod template_json;
+mod templates;
 mod terms_json;
+mod upload;
 
 use std::sync::Arc;
 
@@ -54,6 +57,8 @@ enum Tags {
     Campaigns,
     /// Codes: made, given away, redeemed, taken back.
     Coupons,
+    /// How coupons look.
+    Templates,
     /// Messages to many users of the bot.
     Broadcasts,
     /// Who uses the bot, and what for.
@@ -79,6 +84,7 @@ type Apis = (
     batches::Batches,
     cards::Cards,
     (misses::Misses, submissions::Submissions),
+    templates::Templates,
     broadcasts::Broadcasts,
     recipients::Recipients,
     progress::Progress,
@@ -99,6 +105,7 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         batches::Batches(app.clone()),
         cards::Cards(app.clone()),
         (misses::Misses(app.clone()), submissions::Submissions(app.clone())),
+        templates::Templates(app.clone()),
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),
         progress::Progress { app: app.clone(), stop: stop.clone() },

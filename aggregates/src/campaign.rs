@@ -318,6 +318,14 @@ impl Decide for Campaign {
             (Self::Archived(_), Command::Archive { .. }) => Ok(vec![]),
             (_, Command::Archive { .. }) => Err(self.not_in_this_status("archived")),
 
+            (Self::Missing | Self::Archived(_), Command::DesignCard { .. }) => {
+                Err(self.not_in_this_status("given a card"))
+            }
+            (_, &Command::DesignCard { template, at }) => {
+                let same = self.running().is_some_and(|running| running.template == template);
+                Ok(if same { vec![] } else { vec![Event::CardDesigned { template, at }] })
+            }
+
             (_, &Command::Tick { at }) => Ok(self.tick(at)),
 
             (_, &Command::Mint { batch, count, at }) => {
@@ -416,6 +424,12 @@ impl Aggregate for Campaign {
             Event::TermsChanged { terms, .. } => {
                 if let Some(running) = self.running_mut() {
                     running.change_terms(terms);
+                }
+                return;
+            }
+            Event::CardDesigned { template, .. } => {
+                if let Some(running) = self.running_mut() {
+                    running.template = template;
                 }
                 return;
             }

@@ -3,8 +3,8 @@
 use cqrs_es::Aggregate;
 
 use crate::{
-    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Guard, Submission, bot_user, broadcast, campaign, code,
-    conversation, guard, submission,
+    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Guard, Submission, Template, bot_user, broadcast,
+    campaign, code, conversation, guard, submission, template,
 };
 
 /// An event of one of the aggregates. Projections and reactions match on it:
@@ -25,6 +25,8 @@ pub enum Fact {
     Conversation(conversation::Event),
     /// Of the answers to a campaign's questions.
     Submission(submission::Event),
+    /// Of a template of cards.
+    Template(template::Event),
 }
 
 impl Fact {
@@ -43,6 +45,7 @@ impl Fact {
             Guard::TYPE => Guard::read(event_type, version, payload).map(Self::Guard),
             Conversation::TYPE => Conversation::read(event_type, version, payload).map(Self::Conversation),
             Submission::TYPE => Submission::read(event_type, version, payload).map(Self::Submission),
+            Template::TYPE => Template::read(event_type, version, payload).map(Self::Template),
             unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
         }
     }

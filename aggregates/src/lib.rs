@@ -15,6 +15,7 @@ mod fact;
 pub mod guard;
 mod personal;
 pub mod submission;
+pub mod template;
 mod unique_code;
 
 pub use bot_user::BotUser;
@@ -27,4 +28,5 @@ pub use fact::{Fact, UnreadableEvent};
 pub use guard::Guard;
 pub use personal::{PersonId, Personal, TelegramUser};
 pub use submission::Submission;
+pub use template::Template;
 pub use unique_code::{CodeKey, NotUnique, UniqueCode};

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aggregates::{BotUser, Broadcast, Campaign, Code, Conversation, Decide, Fact, Guard, Submission};
+use aggregates::{BotUser, Broadcast, Campaign, Code, Conversation, Decide, Fact, Guard, Submission, Template};
 use cqrs_es::DomainEvent;
 
 /// The events this program writes, as serde names them when it meets another.
@@ -35,6 +35,7 @@ fn every_stored_version_is_read() {
             Fact::Guard(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Conversation(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Submission(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Template(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
         };
         assert_eq!(event_type, event, "{name} is filed under its own type");
         if newest == version {
@@ -50,9 +51,10 @@ fn every_stored_version_is_read() {
         written::<Guard>(),
         written::<Conversation>(),
         written::<Submission>(),
+        written::<Template>(),
     ]
     .concat();
-    assert!(written.len() >= 36, "{written:?}");
+    assert!(written.len() >= 40, "{written:?}");
     let missing: Vec<_> = written.iter().filter(|event| !current.contains(*event)).collect();
     assert!(missing.is_empty(), "no sample in stored/ of the current {missing:?}");
 }

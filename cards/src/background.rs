@@ -60,14 +60,26 @@ pub enum UploadError {
 }
 
 impl Background {
-    /// Most bytes of a file: 5 MiB.
-    pub const MOST_BYTES: usize = 5 * 1024 * 1024;
+    /// Most bytes of a file: 10 MiB.
+    pub const MOST_BYTES: usize = 10 * 1024 * 1024;
     /// Most bytes of an SVG: 1 MiB.
     pub const MOST_SVG_BYTES: usize = 1024 * 1024;
     /// Width and height, in pixels.
     pub const SIDES: std::ops::RangeInclusive<u32> = 200..=4096;
     /// Most pixels in all; four bytes each are held.
     pub const MOST_PIXELS: u32 = 8 * 1024 * 1024;
+
+    /// What the bytes claim to be by their beginning: `image/png`, `image/jpeg`
+    /// or `image/svg+xml`. None of it is [`UploadError::Format`].
+    #[must_use]
+    pub fn media_type(bytes: &[u8]) -> Option<&'static str> {
+        match raster::Format::of(bytes) {
+            Some(raster::Format::Png) => Some("image/png"),
+            Some(raster::Format::Jpeg) => Some("image/jpeg"),
+            None if svg::looks_like(bytes) => Some("image/svg+xml"),
+            None => None,
+        }
+    }
 
     /// Reads a PNG, JPEG or SVG image, told apart by its first bytes. The
     /// size is judged before anything is decoded; then all of it is decoded,
@@ -100,6 +112,11 @@ impl Background {
     /// In pixels.
     pub fn height(&self) -> u32 {
         self.pixmap.height()
+    }
+
+    /// Bytes of memory it takes.
+    pub fn weight(&self) -> usize {
+        self.pixmap.data().len()
     }
 
     pub(crate) fn pixmap(&self) -> &Pixmap {

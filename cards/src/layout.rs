@@ -30,7 +30,7 @@ pub struct Field {
     /// In pixels.
     pub height: u32,
     /// Size of the letters in pixels, at most. Like all that follows, of no
-    /// meaning for the QR code.
+    /// meaning for the QR code; of a plate only the colour counts.
     #[serde(default = "default_font_size")]
     pub font_size: u32,
     /// `#rrggbb`.
@@ -65,6 +65,9 @@ pub enum Content {
     Text(String),
     /// The link as a QR code, dark on a white plate.
     Qr,
+    /// A plain plate with round corners, in the field's colour. What is drawn
+    /// on it later can be read whatever the background.
+    Plate,
 }
 
 /// Where a text is in its box.
@@ -181,7 +184,8 @@ impl Field {
             let square = u64::from(longer) * 4 <= u64::from(shorter) * 5;
             return if square { Ok(()) } else { Err(("height", LayoutProblem::NotSquare)) };
         }
-        if !Layout::FONT_SIZES.contains(&self.font_size) {
+        let plate = self.shows == Content::Plate;
+        if !plate && !Layout::FONT_SIZES.contains(&self.font_size) {
             return Err(("font_size", LayoutProblem::FontSize));
         }
         if rgb(&self.colour).is_none() {

@@ -13,12 +13,14 @@ mod fonts;
 mod jpeg;
 mod layout;
 mod link;
+mod plate;
 mod qr;
 mod raster;
 mod render;
 mod svg;
 mod text;
 mod ticket;
+mod usual;
 
 pub use background::{Background, UploadError};
 pub use fonts::Face;

@@ -1,9 +1,9 @@
 //! QR codes: dark on a white plate.
 
 use qrcode::{Color, EcLevel, QrCode};
-use resvg::tiny_skia::{FillRule, Paint, Path, PathBuilder, PixmapMut, Rect, Transform};
+use resvg::tiny_skia::{FillRule, Paint, PixmapMut, Rect, Transform};
 
-use crate::RenderError;
+use crate::{RenderError, plate};
 
 /// Light modules around the code, as ISO/IEC 18004 wants them.
 const QUIET: u32 = 4;
@@ -28,7 +28,7 @@ pub(crate) fn draw(link: &str, [x, y, width, height]: [u32; 4], pixmap: &mut Pix
     let (left, top) = (x + (width - side) / 2, y + (height - side) / 2);
     let mut paint = Paint { anti_alias: true, ..Paint::default() };
     paint.set_color_rgba8(255, 255, 255, 255);
-    if let Some(plate) = rounded(left as f32, top as f32, side as f32, (module * 3) as f32) {
+    if let Some(plate) = plate::rounded(left as f32, top as f32, side as f32, side as f32, (module * 3) as f32) {
         pixmap.fill_path(&plate, &paint, FillRule::Winding, Transform::identity(), None);
     }
     paint.set_color_rgba8(0x14, 0x16, 0x22, 255);
@@ -43,23 +43,4 @@ pub(crate) fn draw(link: &str, [x, y, width, height]: [u32; 4], pixmap: &mut Pix
         }
     }
     Ok(())
-}
-
-/// A square with round corners.
-fn rounded(x: f32, y: f32, side: f32, radius: f32) -> Option<Path> {
-    // Where the handles of a cubic curve are for a quarter of a circle, as a share of the radius.
-    let handle = radius * (1.0 - 0.552_284_8);
-    let (right, bottom) = (x + side, y + side);
-    let mut path = PathBuilder::new();
-    path.move_to(x + radius, y);
-    path.line_to(right - radius, y);
-    path.cubic_to(right - handle, y, right, y + handle, right, y + radius);
-    path.line_to(right, bottom - radius);
-    path.cubic_to(right, bottom - handle, right - handle, bottom, right - radius, bottom);
-    path.line_to(x + radius, bottom);
-    path.cubic_to(x + handle, bottom, x, bottom - handle, x, bottom - radius);
-    path.line_to(x, y + radius);
-    path.cubic_to(x, y + handle, x + handle, y, x + radius, y);
-    path.close();
-    path.finish()
 }

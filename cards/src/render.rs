@@ -7,7 +7,7 @@ use crate::{
     Align, Background, Content, Field, InvalidLayout, Layout, UploadError,
     fit::{self, LEADING},
     fonts::{EMOJI, Fonts},
-    layout, qr, ticket,
+    layout, plate, qr, ticket,
 };
 
 /// Height of a capital letter in ems; what is centred are the capitals.
@@ -15,6 +15,9 @@ const CAPITAL: f32 = 0.69;
 
 /// How much thicker the strokes of bold letters are, in ems.
 const BOLD: f32 = 0.042;
+
+/// The radius of a plate's corners goes so often into its shorter side.
+const PLATE_CORNER: f32 = 14.0;
 
 /// What a card says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +108,10 @@ impl Renderer {
                 Content::CampaignName => Some(&values.campaign_name),
                 Content::Benefit => Some(&values.benefit),
                 Content::Text(text) => Some(text),
+                Content::Plate => {
+                    lay(field, &mut pixmap.as_mut());
+                    None
+                }
                 Content::Qr => {
                     qr::draw(&values.link, [field.x, field.y, field.width, field.height], &mut pixmap.as_mut())?;
                     None
@@ -141,9 +148,7 @@ impl Renderer {
                 self.fonts.outline(*glyph, size, pen);
             }
         }
-        let mut paint = Paint { anti_alias: true, ..Paint::default() };
-        let [red, green, blue] = layout::rgb(&field.colour).unwrap_or_default();
-        paint.set_color_rgba8(red, green, blue, 255);
+        let paint = paint(field);
         for (pen, bold) in [(letters, field.bold), (emoji, false)] {
             let Some(path) = pen.path.finish() else { continue };
             // Marks piled on a letter may leave the box, but not draw over its neighbours.
@@ -158,6 +163,23 @@ impl Renderer {
             }
         }
     }
+}
+
+/// Lays a plate.
+fn lay(field: &Field, pixmap: &mut PixmapMut) {
+    let (x, y, width, height) = (field.x as f32, field.y as f32, field.width as f32, field.height as f32);
+    let radius = width.min(height) / PLATE_CORNER;
+    if let Some(plate) = plate::rounded(x, y, width, height, radius) {
+        pixmap.fill_path(&plate, &paint(field), FillRule::Winding, Transform::identity(), None);
+    }
+}
+
+/// In the field's colour.
+fn paint(field: &Field) -> Paint<'static> {
+    let mut paint = Paint { anti_alias: true, ..Paint::default() };
+    let [red, green, blue] = layout::rgb(&field.colour).unwrap_or_default();
+    paint.set_color_rgba8(red, green, blue, 255);
+    paint
 }
 
 /// Lets only a box through.

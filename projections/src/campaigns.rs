@@ -37,6 +37,8 @@ pub struct Row {
     pub reserved: i32,
     pub released: i32,
     pub published: i32,
+    /// What its coupons are drawn on; none: our ticket.
+    pub template: Option<Uuid>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub version: i64,
@@ -83,7 +85,7 @@ pub async fn find(executor: impl PgExecutor<'_>, id: Uuid) -> Result<Option<Row>
     sqlx::query_as!(
         Row,
         r#"select id, name, code, status, terms as "terms: _", starts_at, ends_at, total_limit, limit_per_person, redeemed,
-                  reserved, released, published, created_at, updated_at, version
+                  reserved, released, published, template, created_at, updated_at, version
              from campaigns where id = $1"#,
         id
     )
@@ -115,7 +117,7 @@ pub async fn list(
 ) -> Result<Page<Row>, sqlx::Error> {
     let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
         "select id, name, code, status, terms, starts_at, ends_at, total_limit, limit_per_person, redeemed, reserved, \
-                released, published, created_at, updated_at, version \
+                released, published, template, created_at, updated_at, version \
            from campaigns where true",
     );
     if let Some(status) = filter.status {
@@ -225,7 +227,8 @@ impl Counts {
             | campaign::Event::Paused { .. }
             | campaign::Event::Resumed { .. }
             | campaign::Event::Ended { .. }
-            | campaign::Event::Archived { .. } => return None,
+            | campaign::Event::Archived { .. }
+            | campaign::Event::CardDesigned { .. } => return None,
         })
     }
 
@@ -280,6 +283,7 @@ async fn apply(
             write_status(connection, id, event, Status::Ended).await
         }
         campaign::Event::Archived { at: _ } => write_status(connection, id, event, Status::Archived).await,
+        campaign::Event::CardDesigned { template, at: _ } => write_template(connection, id, event, *template).await,
         // Added up by the caller.
         campaign::Event::BatchMinted { .. }
         | campaign::Event::BatchImported { .. }
@@ -326,6 +330,24 @@ async fn write_status(
         "update campaigns set status = $2, version = $3, updated_at = $4 where id = $1",
         id,
         status.as_str(),
+        event.sequence,
+        event.recorded_at,
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+async fn write_template(
+    connection: &mut PgConnection,
+    id: Uuid,
+    event: &Event,
+    template: Option<Uuid>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "update campaigns set template = $2, version = $3, updated_at = $4 where id = $1",
+        id,
+        template,
         event.sequence,
         event.recorded_at,
     )

@@ -234,7 +234,8 @@ async fn apply(
         | campaign::Event::Paused { .. }
         | campaign::Event::Resumed { .. }
         | campaign::Event::Ended { .. }
-        | campaign::Event::Archived { .. } => Ok(()),
+        | campaign::Event::Archived { .. }
+        | campaign::Event::CardDesigned { .. } => Ok(()),
     }
 }
 

@@ -14,6 +14,7 @@ pub mod misses;
 pub mod page;
 pub mod redemptions;
 pub mod submissions;
+pub mod templates;
 
 use aggregates::Fact;
 use chrono::{DateTime, Utc};
@@ -77,7 +78,7 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 8] {
+pub fn all() -> [&'static dyn Projection; 9] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
@@ -87,6 +88,7 @@ pub fn all() -> [&'static dyn Projection; 8] {
         &broadcasts::Broadcasts,
         &misses::Misses,
         &submissions::Submissions,
+        &templates::Templates,
     ]
 }
 

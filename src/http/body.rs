@@ -24,8 +24,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a body within its limits of size and time.
 pub(super) async fn bytes(body: &mut RequestBody) -> Answer<Bytes> {
+    bytes_within(body, LIMIT).await
+}
+
+/// Reads a body of at most `limit` bytes within the limit of time.
+pub(super) async fn bytes_within(body: &mut RequestBody, limit: usize) -> Answer<Bytes> {
     let Ok(body) = body.take() else { return Ok(Bytes::new()) };
-    match tokio::time::timeout(PATIENCE, body.into_bytes_limit(LIMIT)).await {
+    match tokio::time::timeout(PATIENCE, body.into_bytes_limit(limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(ReadBodyError::PayloadTooLarge)) => Err(Kind::BodyTooLarge.into()),
         Ok(Err(_)) => Err(Problem::input("body", "could not be read to its end")),
@@ -130,10 +135,32 @@ impl Fields {
     /// An object inside this one, for which null means the same as nothing. What is
     /// wrong in it is named by its path.
     pub(super) fn object<T: Input>(&mut self, name: &str) -> Option<T> {
-        let map = self.optional(name, |value| match value {
-            Value::Object(map) => Ok(map),
-            _ => Err("must be an object".to_owned()),
+        let value = self.optional(name, Ok)?;
+        self.inside(name, value)
+    }
+
+    /// A list of at most so many objects, which must be there. What is wrong in them is
+    /// named by its path, as `fields[2].width`.
+    pub(super) fn list<T: Input>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
+        let values = self.required(name, |value| match value {
+            Value::Array(values) if values.len() <= most => Ok(values),
+            Value::Array(_) => Err(format!("must have at most {most} entries")),
+            _ => Err("must be a list".to_owned()),
         })?;
+        // All of them, so that all that is wrong is noted.
+        let read: Vec<Option<T>> = (0..)
+            .zip(values)
+            .map(|(index, value): (usize, _)| self.inside(&format!("{name}[{index}]"), value))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    /// Reads an object that is called `name` here.
+    fn inside<T: Input>(&mut self, name: &str, value: Value) -> Option<T> {
+        let Value::Object(map) = value else {
+            self.note(name, "must be an object");
+            return None;
+        };
         let mut inner = Self { map, errors: vec![] };
         let value = T::read(&mut inner);
         let names: Vec<String> = inner.map.keys().map(|name| name.chars().take(64).collect()).collect();

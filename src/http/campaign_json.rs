@@ -134,6 +134,8 @@ pub(super) struct Campaign {
     released: i32,
     /// Coupons that were given to a person.
     published: i32,
+    /// What its coupons are drawn on; without it, our ticket.
+    template: Option<Uuid>,
     /// When it was drafted.
     created_at: DateTime<Utc>,
     /// Its last change or redemption.
@@ -169,6 +171,7 @@ impl Example for Campaign {
             reserved: 2,
             released: 1,
             published: 0,
+            template: None,
             created_at: example_time(-3),
             updated_at: example_time(1),
             version: 20,
@@ -211,6 +214,7 @@ impl TryFrom<Row> for Campaign {
             reserved: row.reserved,
             released: row.released,
             published: row.published,
+            template: row.template,
             created_at: row.created_at,
             updated_at: row.updated_at,
             version: row.version,

@@ -1,6 +1,6 @@
 //! Coupons as pictures.
 
-use aggregates::{UniqueCode, campaign::Terms};
+use aggregates::UniqueCode;
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -8,21 +8,29 @@ use poem_openapi::{
     payload::Payload,
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
-use projections::{campaigns, redemptions};
+use projections::{
+    campaigns::{self, Row},
+    redemptions,
+};
 use uuid::Uuid;
 
 use super::{
     Tags,
     auth::{Allowed, CampaignsRead},
     params::At,
-    problem::{Answer, Kind, Problem},
+    problem::{Answer, Kind},
 };
-use crate::{app::App, bots::texts, coupons};
+use crate::{
+    app::App,
+    bots::texts,
+    cards::{self, Lacking, SAMPLE_CODE},
+    coupons,
+};
 
 pub(super) struct Cards(pub(super) App);
 
 /// A picture (PNG).
-struct Picture(Vec<u8>);
+pub(super) struct Picture(pub(super) Vec<u8>);
 
 impl Payload for Picture {
     const CONTENT_TYPE: &'static str = "image/png";
@@ -50,17 +58,14 @@ impl ApiResponse for Picture {
     fn register(_: &mut Registry) {}
 }
 
-/// What stands for a code where there is none yet; it is nobody's.
-const SAMPLE: &str = "0000000000000";
-
 #[OpenApi(tag = "Tags::Coupons")]
 impl Cards {
     /// Draw a campaign's card
     ///
-    /// As a holder would see it, with the shared code, or one that is nobody's where codes are unique. The QR code opens
-    /// the bot with the code.
+    /// As a holder would see it, with the shared code, or one that is nobody's where codes are unique; on the campaign's
+    /// template, or else on our ticket. The QR code opens the bot with the code.
     ///
-    /// Problems: telegram-unavailable
+    /// Problems: telegram-unavailable, storage-unavailable
     #[oai(path = "/campaigns/:id/card", method = "get", operation_id = "previewCard")]
     async fn preview(
         &self,
@@ -72,15 +77,15 @@ impl Cards {
         holder_name: Query<Option<String>>,
     ) -> Answer<Picture> {
         let row = campaigns::find(&self.0.pool, id.0).await?.ok_or(Kind::CampaignMissing)?;
-        let code = row.code.unwrap_or_else(|| SAMPLE.to_owned());
-        self.draw(code, holder_name.0, row.terms.0).await
+        let code = row.code.clone().unwrap_or_else(|| SAMPLE_CODE.to_owned());
+        self.draw(&row, code, holder_name.0).await
     }
 
     /// Draw the card of a redemption
     ///
-    /// With the code that was redeemed.
+    /// With the code that was redeemed, on the campaign's template, or else on our ticket.
     ///
-    /// Problems: redemption-missing, telegram-unavailable
+    /// Problems: redemption-missing, telegram-unavailable, storage-unavailable
     #[oai(path = "/redemptions/:id/card", method = "get", operation_id = "drawCard")]
     async fn card(
         &self,
@@ -97,28 +102,15 @@ impl Cards {
             Some((batch, index)) => {
                 coupons::text(&self.0, UniqueCode { batch: batch as u32, index: index as u32 }).await?
             }
-            None => row.code,
+            None => row.code.clone(),
         };
-        self.draw(code.ok_or(Kind::ReadModelBehind)?, holder_name.0, row.terms.0).await
+        self.draw(&row, code.ok_or(Kind::ReadModelBehind)?, holder_name.0).await
     }
 }
 
 impl Cards {
-    async fn draw(&self, code: String, holder_name: Option<String>, terms: Terms) -> Answer<Picture> {
-        let telegram = self.0.telegram.as_ref().ok_or(Kind::TelegramUnavailable)?;
-        let bot = self.0.bot.get_or_try_init(|| telegram.identity()).await;
-        let bot = bot.map_err(|error| Problem::from(Kind::TelegramUnavailable).because(error))?;
-        let internal = |error| Problem::from(Kind::Internal).because(error);
+    async fn draw(&self, campaign: &Row, code: String, holder_name: Option<String>) -> Answer<Picture> {
         let texts = texts::in_language(None);
-        let values = cards::Values {
-            link: cards::deep_link(&bot.username, &code).map_err(internal)?,
-            code,
-            holder_name,
-            validity: terms.ends_at.map(|ends_at| texts.valid_until(ends_at)),
-            campaign_name: terms.name,
-            benefit: terms.benefit.as_ref().map(|benefit| texts.benefit(benefit)).unwrap_or_default(),
-        };
-        let drawn = self.0.drawer.draw(values).await;
-        drawn.map(Picture).map_err(|error| Problem::from(Kind::Internal).because(error))
+        Ok(Picture(cards::coupon(&self.0, campaign, code, holder_name, texts, Lacking::Refuse).await?))
     }
 }

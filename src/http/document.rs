@@ -202,6 +202,9 @@ fn kinds_by_rule(operation: &Map<String, Value>, path: &str, method: &str, need:
     if path.starts_with("/api/campaigns/{id}") {
         kinds.push(Kind::CampaignMissing);
     }
+    if path.starts_with("/api/templates/{id}") {
+        kinds.push(Kind::TemplateMissing);
+    }
     if path.starts_with("/api/broadcasts/{id}") {
         kinds.push(Kind::BroadcastMissing);
     }

@@ -2,10 +2,19 @@
 
 use std::error::Error;
 
-use aggregates::{bot_user, broadcast, campaign, code, guard, submission};
+use aggregates::{bot_user, broadcast, campaign, code, guard, submission, template};
+use cards::UploadError;
 
 use super::problem::{Kind, Problem};
-use crate::{access::AccessError, coupons::LookupError, executor::SendError, feed::FeedError, log::LogError};
+use crate::{
+    access::AccessError,
+    cards::{CardError, ReadError},
+    coupons::LookupError,
+    executor::SendError,
+    feed::FeedError,
+    integrations::storage::StorageError,
+    log::LogError,
+};
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
@@ -99,7 +108,7 @@ impl<R: Error + Into<Self>> From<SendError<R>> for Problem {
         match error {
             SendError::Refused(refusal) => refusal.into(),
             SendError::Precondition { expected, found } => Self::from(Kind::PreconditionFailed)
-                .with_detail(format!("The campaign has version {found}, not {expected}. Read it again, look at what changed, and send the change with its new ETag.")),
+                .with_detail(format!("It has version {found}, not {expected}. Read it again, look at what changed, and send the change with its new ETag.")),
             SendError::KeyReused => Kind::KeyReused.into(),
             SendError::Busy { .. } => Kind::Busy.into(),
             SendError::Log(error) => Self::from(log_kind(&error)).because(error),
@@ -203,7 +212,50 @@ impl From<submission::Refusal> for Problem {
             Refusal::Missing => Kind::SubmissionMissing.into(),
             Refusal::Status { .. } => Self::from(Kind::SubmissionStatus).with_detail(sentence(&refusal.to_string())),
             Refusal::Reason => Self::input("reason", "must have 1 to 500 characters, and not only spaces"),
+impl From<template::Refusal> for Problem {
+    fn from(refusal: template::Refusal) -> Self {
+        use template::Refusal;
+        match refusal {
+            Refusal::Missing => Kind::TemplateMissing.into(),
+            Refusal::Exists => Kind::TemplateExists.into(),
+            Refusal::Archived => Kind::TemplateArchived.into(),
+            Refusal::Name { reason } => Self::input("name", reason),
         }
+    }
+}
+
+impl From<ReadError> for Problem {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Refused(error @ UploadError::Bytes { .. }) => {
+                Self::from(Kind::BodyTooLarge).with_detail(sentence(&error.to_string()))
+            }
+            ReadError::Refused(error) => Self::from(Kind::InvalidPicture).with_error("body", error.to_string()),
+            ReadError::BrokenOff => Self::from(Kind::Internal).because(error),
+        }
+    }
+}
+
+impl From<StorageError> for Problem {
+    fn from(error: StorageError) -> Self {
+        Self::from(Kind::StorageUnavailable).because(error)
+    }
+}
+
+impl From<CardError> for Problem {
+    fn from(error: CardError) -> Self {
+        let kind = match &error {
+            CardError::NoBot => return Kind::TelegramUnavailable.into(),
+            CardError::Bot(_) => Kind::TelegramUnavailable,
+            CardError::Storage(_) => Kind::StorageUnavailable,
+            CardError::Missing(_) | CardError::Changed(_) | CardError::Unreadable(_) => {
+                let detail = "The picture of the template is not in the object storage as it was uploaded. Bring the storage back, or choose another template.";
+                return Self::from(Kind::StorageUnavailable).with_detail(detail).because(error);
+            }
+            CardError::Log(error) => log_kind(error),
+            CardError::Draw(_) | CardError::Link(_) | CardError::NoTemplate(_) | CardError::Layout(_) => Kind::Internal,
+        };
+        Self::from(kind).because(error)
     }
 }
 

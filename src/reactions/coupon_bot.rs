@@ -46,6 +46,7 @@ impl Reaction for ConfirmRedemption {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Ended { .. }
                 | campaign::Event::Archived { .. }
+                | campaign::Event::CardDesigned { .. }
                 | campaign::Event::BatchMinted { .. }
                 | campaign::Event::BatchImported { .. }
                 | campaign::Event::BatchRevoked { .. }
@@ -60,7 +61,8 @@ impl Reaction for ConfirmRedemption {
             | Fact::Broadcast(_)
             | Fact::Guard(_)
             | Fact::Conversation(_)
-            | Fact::Submission(_) => vec![],
+            | Fact::Submission(_)
+            | Fact::Template(_) => vec![],
         }
     }
 }

@@ -31,6 +31,7 @@ impl Reaction for ReleaseCode {
                 | campaign::Event::Resumed { .. }
                 | campaign::Event::Ended { code: None, .. }
                 | campaign::Event::Archived { .. }
+                | campaign::Event::CardDesigned { .. }
                 | campaign::Event::BatchMinted { .. }
                 | campaign::Event::BatchImported { .. }
                 | campaign::Event::BatchRevoked { .. }
@@ -45,7 +46,8 @@ impl Reaction for ReleaseCode {
             | Fact::Broadcast(_)
             | Fact::Guard(_)
             | Fact::Conversation(_)
-            | Fact::Submission(_) => vec![],
+            | Fact::Submission(_)
+            | Fact::Template(_) => vec![],
         }
     }
 }

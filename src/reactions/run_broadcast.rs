@@ -39,7 +39,8 @@ impl Reaction for RunBroadcast {
             | Fact::BotUser(_)
             | Fact::Guard(_)
             | Fact::Conversation(_)
-            | Fact::Submission(_) => return vec![],
+            | Fact::Submission(_)
+            | Fact::Template(_) => return vec![],
         };
         vec![NewJob::because_of(event, job)]
     }

@@ -14,6 +14,10 @@ mod events;
 mod input;
 mod lists;
 mod operations;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/pictures.rs"]
+mod pictures;
+mod templates;
 mod traces;
 mod webhook;
 mod world;

@@ -11,5 +11,6 @@ mod first_campaign;
 mod lifecycle;
 mod race;
 mod rebuild;
+mod templates;
 mod unique_codes;
 mod webhook;

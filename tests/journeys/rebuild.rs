@@ -54,12 +54,29 @@ async fn coupons(process: &Process) {
     }
 }
 
+/// A template that was changed, put away and brought back, and a campaign that has it.
+async fn template(process: &Process) {
+    let picture = crate::support::pictures::png(300, 300, [1, 2, 3]);
+    let upload = process.admin(reqwest::Method::POST, "/api/templates?name=Spring").await;
+    let answer = upload.header("content-type", "image/png").body(picture).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    let made: serde_json::Value = answer.json().await.unwrap();
+    let id = made["id"].as_str().unwrap();
+    for step in ["archive", "restore"] {
+        assert!(process.post(&format!("/api/templates/{id}/{step}"), &json!(null)).await.status().is_success());
+    }
+    let campaign = process.campaign(json!({"name": "Drawn", "code": "DRAWN"})).await;
+    let choose = process.admin(reqwest::Method::PUT, &format!("/api/campaigns/{campaign}/template")).await;
+    assert!(choose.json(&json!({"template": id})).send().await.unwrap().status().is_success());
+}
+
 /// All read models dropped and rebuilt equal the live ones, row by row, while
 /// the service goes on; and nobody is written to again.
 #[tokio::test(flavor = "multi_thread")]
 async fn rebuilt_read_models_equal_the_live_ones() {
     let world = World::new().await;
-    let process = world.process().await;
+    let home = crate::support::s3::Scratch::new("rebuild");
+    let process = world.process_with(&[("PROMOSTACK_HOME", home.path().to_str().unwrap())]).await;
     world.balancer.to(&[&process.url]);
     for n in 0..4 {
         let id =
@@ -73,6 +90,7 @@ async fn rebuilt_read_models_equal_the_live_ones() {
         }
     }
     coupons(&process).await;
+    template(&process).await;
     for text in ["To all", "To all again"] {
         let answer = process.post("/api/broadcast", &json!({"text": text})).await;
         assert!(answer.status().is_success());

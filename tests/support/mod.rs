@@ -9,6 +9,7 @@
 
 pub mod balancer;
 pub mod database;
+pub mod pictures;
 pub mod process;
 pub mod s3;
 pub mod telegram;

@@ -25,6 +25,8 @@ pub enum Command {
     End { at: DateTime<Utc> },
     /// Put away what has ended.
     Archive { at: DateTime<Utc> },
+    /// Draw its coupons on a template that there is; without one, on our ticket.
+    DesignCard { template: Option<Uuid>, at: DateTime<Utc> },
     /// Do what is due by time alone: start, end, let reservations go.
     Tick { at: DateTime<Utc> },
     /// Make unique codes; the number must be new in the whole installation.

@@ -40,6 +40,12 @@ pub enum Event {
     },
     /// It was put away.
     Archived { at: DateTime<Utc> },
+    /// Its coupons are drawn on a template; none: on our ticket.
+    CardDesigned {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        template: Option<Uuid>,
+        at: DateTime<Utc>,
+    },
     /// Unique codes were made from the installation's key.
     BatchMinted { batch: u32, count: u32, at: DateTime<Utc> },
     /// Unique codes came from outside.
@@ -113,6 +119,7 @@ impl DomainEvent for Event {
             Self::Resumed { .. } => "Resumed",
             Self::Ended { .. } => "Ended",
             Self::Archived { .. } => "Archived",
+            Self::CardDesigned { .. } => "CardDesigned",
             Self::BatchMinted { .. } => "BatchMinted",
             Self::BatchImported { .. } => "BatchImported",
             Self::BatchRevoked { .. } => "BatchRevoked",

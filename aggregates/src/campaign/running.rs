@@ -16,6 +16,8 @@ pub struct Running {
     pub terms: Terms,
     /// Redemptions that stand.
     pub redeemed: u32,
+    /// What its coupons are drawn on; none: our ticket.
+    pub template: Option<Uuid>,
     /// Terms that were in force before, as far as coupons were issued under them.
     earlier: Vec<Terms>,
     /// Whether coupons were issued under the terms in force.
@@ -314,7 +316,8 @@ impl Running {
             | Event::Paused { .. }
             | Event::Resumed { .. }
             | Event::Ended { .. }
-            | Event::Archived { .. } => {}
+            | Event::Archived { .. }
+            | Event::CardDesigned { .. } => {}
         }
     }
 

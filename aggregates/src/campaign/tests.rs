@@ -135,6 +135,24 @@ fn keeps_what_was_promised_when_the_terms_change() {
 }
 
 #[test]
+fn has_a_card_of_its_own_until_it_is_put_away() {
+    let template = |n| Some(Uuid::from_u128(n));
+    let design = |template| Command::DesignCard { template, at: at(5) };
+    let designed = |template| Event::CardDesigned { template, at: at(5) };
+    let ended = [active(), vec![Event::Ended { code: terms().code, on_time: false, at: at(1) }]].concat();
+    for before in [&active()[..1], &active(), &ended] {
+        given(&[before]).when(design(template(1))).then_expect_events(vec![designed(template(1))]);
+        given(&[before, &[designed(template(1))]]).when(design(template(1))).then_expect_events(vec![]);
+        given(&[before, &[designed(template(1))]]).when(design(None)).then_expect_events(vec![designed(None)]);
+        given(&[before]).when(design(None)).then_expect_events(vec![]);
+    }
+    given(&[]).when(design(template(1))).then_expect_error(Refusal::Missing);
+    given(&[&ended, &[Event::Archived { at: at(2) }]])
+        .when(design(template(1)))
+        .then_expect_error(Refusal::Status { status: Status::Archived, wish: "given a card".to_owned() });
+}
+
+#[test]
 fn names_the_field_that_is_wrong() {
     type Change = fn(&mut Terms);
     let wrong: [(&str, Change); 12] = [

@@ -53,7 +53,7 @@ fn sizes_are_limited_by_the_header_alone() {
     assert!(refusal(&jpeg(150, 300, false)).starts_with("the image has 150 x 300 pixels"));
 
     let long = vec![0; cards::Background::MOST_BYTES + 1];
-    assert_eq!(refusal(&long), "the file has 5242881 bytes; at most 5242880 are accepted");
+    assert_eq!(refusal(&long), "the file has 10485761 bytes; at most 10485760 are accepted");
 }
 
 #[test]

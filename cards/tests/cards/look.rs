@@ -128,3 +128,28 @@ fn a_link_too_long_for_its_code_is_refused() {
         assert_eq!(error.to_string(), format!("a link of {bytes} bytes is too long for a QR code of 120 pixels"));
     }
 }
+
+/// With the layout of a fresh upload, a camera reads the code and an eye the texts, whatever they are on.
+#[test]
+fn the_usual_layout_is_legible_on_any_background() {
+    let link = deep_link("a_bot_with_the_longest_name_ever", &"Z".repeat(64)).unwrap();
+    let longest = cards::Values { link: link.clone(), code: "W".repeat(32), ..values() };
+    for (width, height) in [(200, 200), (400, 300), (300, 400), (1200, 630), (1080, 1920), (4096, 200), (200, 4096)] {
+        for paint in ["#000", "#fff", "#808080", "#c02020"] {
+            let drawing = format!(
+                "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}'><rect width='{width}' height='{height}' fill='{paint}'/></svg>"
+            );
+            let background = read(drawing.as_bytes()).unwrap();
+            let whole = Layout::usual(width, height);
+            let card = Seen::look(&RENDERER.render(&background, &whole, &longest).unwrap());
+            assert_eq!(card.qr(), std::slice::from_ref(&link), "{width} x {height} on {paint}");
+            for (index, field) in whole.fields.iter().enumerate().skip(2) {
+                let mut without = whole.clone();
+                without.fields.remove(index);
+                let blank = Seen::look(&RENDERER.render(&background, &without, &longest).unwrap());
+                let inked = card.changed_within(&blank, field);
+                assert!(inked > 100, "{width} x {height} on {paint}: {:?} has only {inked} pixels", field.shows);
+            }
+        }
+    }
+}
