@@ -20,6 +20,7 @@ use sqlx::{
 };
 use tokio::{sync::OnceCell, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
     broadcasts::sender::Sender,
@@ -309,6 +310,14 @@ impl App {
     /// What the database says when the key is read for the first time.
     pub async fn person_of_customer(&self, customer: &str) -> Result<PersonId, sqlx::Error> {
         self.person(&format!("customer:{customer}")).await
+    }
+
+    /// The stream of a person's answers to a campaign's questions.
+    ///
+    /// # Errors
+    /// What the database says when the key is read for the first time.
+    pub async fn submission(&self, campaign: Uuid, person: PersonId) -> Result<Uuid, sqlx::Error> {
+        Ok(self.person(&format!("submission:{campaign}:{person}")).await?.0)
     }
 
     async fn person(&self, identity: &str) -> Result<PersonId, sqlx::Error> {

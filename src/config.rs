@@ -51,6 +51,8 @@ pub struct Config {
     pub telegram_bot_token: Option<Secret>,
     /// `TELEGRAM_API_URL`: a Bot API server other than Telegram's own.
     pub telegram_api_url: Option<Url>,
+    /// `TELEGRAM_ADMIN_IDS`: the Telegram user ids of admins, who see the bot's commands for them.
+    pub telegram_admin_ids: Vec<i64>,
     /// `TELEGRAM_MESSAGES_PER_SECOND` and `TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT`.
     pub telegram_limits: Limits,
     /// `JOB_LEASE_SECONDS`: how long a job stays with a process that died.
@@ -99,6 +101,7 @@ impl Config {
             entrylab_api_key: secret("ENTRYLAB_API_KEY"),
             telegram_bot_token: secret("TELEGRAM_BOT_TOKEN"),
             telegram_api_url: web_address("TELEGRAM_API_URL", text("TELEGRAM_API_URL"))?,
+            telegram_admin_ids: ids("TELEGRAM_ADMIN_IDS", text)?,
             telegram_limits: Limits {
                 in_all: rate("TELEGRAM_MESSAGES_PER_SECOND", text, 30.0)?,
                 per_chat: rate("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", text, 1.0)?,
@@ -146,6 +149,16 @@ fn web_address(name: &'static str, value: Option<String>) -> Result<Option<Url>,
         Some(url) if !matches!(url.scheme(), "http" | "https") => Err(wrong(name, "must begin with http or https")),
         url => Ok(url),
     }
+}
+
+/// User ids, with commas or spaces between them.
+fn ids(name: &'static str, text: impl Fn(&'static str) -> Option<String>) -> Result<Vec<i64>, ConfigError> {
+    let text = text(name).unwrap_or_default();
+    text.split([',', ' ', ';'])
+        .filter(|id| !id.is_empty())
+        .map(|id| id.parse::<i64>().ok().filter(|id| *id > 0))
+        .collect::<Option<_>>()
+        .ok_or_else(|| wrong(name, "must be user ids of Telegram, such as 123456789, with commas between them"))
 }
 
 fn rate(name: &'static str, text: impl Fn(&'static str) -> Option<String>, usual: f64) -> Result<f64, ConfigError> {

@@ -4,7 +4,6 @@
 //! An operation translates a request to a command or shows a read model; there
 //! are no rules here. Everything that goes wrong becomes a [`problem`].
 
-mod activate;
 mod auth;
 mod batches;
 mod body;
@@ -77,46 +76,43 @@ enum Tags {
 
 const DESCRIPTION: &str = include_str!("http/description.md");
 
+/// In groups: a tuple of services has a limit.
 type Apis = (
-    campaigns::Campaigns,
-    redemptions::Redemptions,
-    coupons::Coupons,
-    batches::Batches,
-    cards::Cards,
-    (misses::Misses, submissions::Submissions),
-    templates::Templates,
-    broadcasts::Broadcasts,
-    recipients::Recipients,
-    progress::Progress,
-    bot_users::BotUsers,
-    events::Events,
-    operations::Operations,
-    login::Session,
-    keys::Keys,
-    telegram::TelegramWebhook,
-    health::HealthApi,
+    (campaigns::Campaigns, redemptions::Redemptions, submissions::Submissions),
+    (coupons::Coupons, batches::Batches, misses::Misses, cards::Cards, templates::Templates),
+    (broadcasts::Broadcasts, recipients::Recipients, progress::Progress, bot_users::BotUsers),
+    (events::Events, operations::Operations, login::Session, keys::Keys),
+    (telegram::TelegramWebhook, health::HealthApi),
 );
 
 fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApiService<Apis, ()> {
-    let apis = (
+    let campaigns = (
         campaigns::Campaigns(app.clone()),
         redemptions::Redemptions(app.clone()),
+        submissions::Submissions(app.clone()),
+    );
+    let coupons = (
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
+        misses::Misses(app.clone()),
         cards::Cards(app.clone()),
-        (misses::Misses(app.clone()), submissions::Submissions(app.clone())),
         templates::Templates(app.clone()),
+    );
+    let people = (
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),
         progress::Progress { app: app.clone(), stop: stop.clone() },
         bot_users::BotUsers(app.clone()),
+    );
+    let inside = (
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },
         keys::Keys { app: app.clone(), access: access.clone() },
-        telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() },
-        health::HealthApi(app.clone()),
     );
+    let outside =
+        (telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() }, health::HealthApi(app.clone()));
+    let apis = (campaigns, coupons, people, inside, outside);
     OpenApiService::new(apis, "PromoStack", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .server("/")

@@ -6,7 +6,7 @@ pub mod worker;
 
 use std::time::Duration;
 
-use aggregates::{CodeText, PersonId, UniqueCode};
+use aggregates::{CodeText, PersonId, TelegramUser, UniqueCode, conversation::Topic, submission::Submitted};
 use chrono::{DateTime, Utc};
 use projections::Event;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,58 @@ pub enum Job {
         chat_id: i64,
         /// In which language.
         language: Option<String>,
+    },
+    /// Send somebody the card of their coupon.
+    CouponCard {
+        /// Of this campaign.
+        campaign: Uuid,
+        /// The unique code; none: the shared one.
+        #[serde(default)]
+        coupon: Option<UniqueCode>,
+        /// Where to send it.
+        chat_id: i64,
+        /// Whose it is.
+        holder_name: String,
+        /// In which language.
+        language: Option<String>,
+    },
+    /// Tell Telegram that a press of a button was seen.
+    AnswerPress {
+        /// Telegram's id of the press.
+        callback_id: String,
+        /// Shown for a moment to who pressed.
+        text: Option<String>,
+    },
+    /// Do what a conversation was about.
+    ConversationFinished {
+        /// Its id.
+        conversation: Uuid,
+        /// Whose it was.
+        person: String,
+        /// What it was about.
+        topic: Topic,
+        /// All answers.
+        answers: Vec<String>,
+        /// Where to write to.
+        telegram: TelegramUser,
+    },
+    /// Redeem the coupon for answers that were approved.
+    FulfilSubmission {
+        /// The submission.
+        submission: String,
+        /// Of the approval.
+        position: i64,
+        /// What was approved.
+        submitted: Submitted,
+    },
+    /// Tell somebody that their answers were not accepted.
+    RejectSubmission {
+        /// Which campaign had asked.
+        campaign: Uuid,
+        /// Where to write to.
+        telegram: TelegramUser,
+        /// Why.
+        reason: String,
     },
     /// Give a code back.
     ReleaseCode {
@@ -86,10 +138,14 @@ impl Job {
     fn lane(&self) -> Option<String> {
         match self {
             Self::CouponBotUpdate { chat_id: Some(chat_id), .. } => Some(format!("coupon-bot-in:{chat_id}")),
-            Self::TelegramMessage(OutgoingMessage { chat_id, .. }) | Self::ConfirmRedemption { chat_id, .. } => {
-                Some(format!("coupon-bot-out:{chat_id}"))
-            }
+            Self::TelegramMessage(OutgoingMessage { chat_id, .. })
+            | Self::ConfirmRedemption { chat_id, .. }
+            | Self::CouponCard { chat_id, .. } => Some(format!("coupon-bot-out:{chat_id}")),
             Self::CouponBotUpdate { chat_id: None, .. }
+            | Self::AnswerPress { .. }
+            | Self::ConversationFinished { .. }
+            | Self::FulfilSubmission { .. }
+            | Self::RejectSubmission { .. }
             | Self::ReleaseCode { .. }
             | Self::BotUserBlocked { .. }
             | Self::ReleaseBroadcast { .. }
@@ -114,6 +170,10 @@ impl Job {
             "jobs:work",
             &[
                 "coupon_bot_update",
+                "answer_press",
+                "conversation_finished",
+                "fulfil_submission",
+                "reject_submission",
                 "release_code",
                 "bot_user_blocked",
                 "release_broadcast",
@@ -124,14 +184,19 @@ impl Job {
     ];
 
     /// Messages to one person, which go before broadcasts.
-    pub(crate) const MESSAGES: &[&str] = &["telegram_message", "confirm_redemption"];
+    pub(crate) const MESSAGES: &[&str] = &["telegram_message", "confirm_redemption", "coupon_card"];
 
     /// Tries before a person has to look at it. With the waits of [`worker`],
     /// ten tries last about two hours and twenty about three days.
     const fn max_attempts(&self) -> i32 {
         match self {
-            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } => 10,
+            // The button waits a quarter of a minute.
+            Self::AnswerPress { .. } => 3,
+            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } | Self::CouponCard { .. } => 10,
             Self::CouponBotUpdate { .. }
+            | Self::ConversationFinished { .. }
+            | Self::FulfilSubmission { .. }
+            | Self::RejectSubmission { .. }
             | Self::ReleaseCode { .. }
             | Self::BotUserBlocked { .. }
             | Self::ReleaseBroadcast { .. }

@@ -6,6 +6,7 @@
 extern crate self as promostack;
 
 pub mod access;
+mod activation;
 pub mod app;
 pub mod bots;
 pub mod broadcasts;

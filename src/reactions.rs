@@ -1,6 +1,7 @@
 //! Reactions: event in, jobs out. Pure; the feed commits the jobs together
 //! with its checkpoint, so each event has its effects exactly once.
 
+mod conversation;
 mod coupon_bot;
 mod release_code;
 mod run_broadcast;
@@ -20,6 +21,11 @@ pub trait Reaction: Send + Sync {
 
 /// All reactions.
 #[must_use]
-pub fn all() -> [&'static dyn Reaction; 3] {
-    [&coupon_bot::ConfirmRedemption, &release_code::ReleaseCode, &run_broadcast::RunBroadcast]
+pub fn all() -> [&'static dyn Reaction; 4] {
+    [
+        &coupon_bot::ConfirmRedemption,
+        &release_code::ReleaseCode,
+        &run_broadcast::RunBroadcast,
+        &conversation::FinishConversation,
+    ]
 }

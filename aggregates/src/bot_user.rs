@@ -96,6 +96,18 @@ pub enum Usage {
     Code,
     /// `/campaigns`.
     Campaigns,
+    /// `/validate`, with or without a code.
+    Validate,
+    /// `/mycoupons`.
+    Coupons,
+    /// The card of a coupon.
+    Card,
+    /// A button below a question.
+    Answer,
+    /// `/cancel`.
+    Cancel,
+    /// What only admins may.
+    Admin,
     /// Whatever else.
     Other,
 }
@@ -111,6 +123,12 @@ impl Usage {
             Self::Redeem => "redeem",
             Self::Code => "code",
             Self::Campaigns => "campaigns",
+            Self::Validate => "validate",
+            Self::Coupons => "coupons",
+            Self::Card => "card",
+            Self::Answer => "answer",
+            Self::Cancel => "cancel",
+            Self::Admin => "admin",
             Self::Other => "other",
         }
     }

@@ -148,6 +148,12 @@ impl Campaign {
         state.open_at(asked.at, "redeemed")?.check(asked).cloned()
     }
 
+    /// The terms that hold for what somebody asks for; none when there is nothing like it.
+    #[must_use]
+    pub fn terms_for(&self, asked: &Asked) -> Option<Terms> {
+        self.running()?.terms_for(asked.person, asked.coupon).ok().cloned()
+    }
+
     fn not_in_this_status(&self, wish: &str) -> Refusal {
         self.status().map_or(Refusal::Missing, |status| Refusal::Status { status, wish: wish.to_owned() })
     }

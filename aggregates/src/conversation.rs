@@ -15,12 +15,32 @@ mod tests;
 
 /// What a person and the bot talk about.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Conversation {
-    /// Nothing.
-    #[default]
-    Quiet,
-    /// Something that is not finished.
-    Open(Open),
+pub struct Conversation {
+    open: Option<Open>,
+    last: Option<Last>,
+}
+
+/// What moved a conversation last. Updates of a chat are worked in order, so one
+/// that comes again is this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Last {
+    /// Telegram's number of the update.
+    update: i64,
+    how: Move,
+}
+
+/// What an update did to a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Move {
+    /// It began it.
+    Began,
+    /// It answered a question, and another one follows.
+    Answered,
+    /// It answered the last one.
+    Finished,
+    /// It stopped it.
+    Cancelled,
 }
 
 /// A conversation that is not finished.
@@ -107,17 +127,18 @@ impl Topic {
     }
 }
 
-/// Wishes about a conversation. `at` is always the time of what led to the wish.
+/// Wishes about a conversation. `at` is always the time of the update that led to
+/// the wish, and `update` its number: the same one again changes nothing.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "the fields are those of the events")]
 pub enum Command {
     /// Talk about something; whatever was talked about before is dropped.
-    Begin { id: Uuid, topic: Topic, at: DateTime<Utc> },
+    Begin { id: Uuid, topic: Topic, update: i64, at: DateTime<Utc> },
     /// Answer the question that is asked. `step` says which one it answers, from 0:
     /// a button of an earlier question answers nothing.
-    Answer { step: usize, answer: Personal<String>, telegram: Personal<TelegramUser>, at: DateTime<Utc> },
+    Answer { step: usize, answer: Personal<String>, telegram: Personal<TelegramUser>, update: i64, at: DateTime<Utc> },
     /// Talk about it no more.
-    Cancel { at: DateTime<Utc> },
+    Cancel { update: i64, at: DateTime<Utc> },
 }
 
 /// Facts about a conversation.
@@ -125,19 +146,20 @@ pub enum Command {
 #[allow(missing_docs, reason = "each field says what it is by its name and type")]
 pub enum Event {
     /// The first question was asked.
-    Began { id: Uuid, topic: Topic, at: DateTime<Utc> },
+    Began { id: Uuid, topic: Topic, update: i64, at: DateTime<Utc> },
     /// A question was answered.
-    Answered { answer: Personal<String>, at: DateTime<Utc> },
+    Answered { answer: Personal<String>, update: i64, at: DateTime<Utc> },
     /// The last one was.
     Finished {
         id: Uuid,
         topic: Topic,
         answers: Personal<Vec<String>>,
         telegram: Personal<TelegramUser>,
+        update: i64,
         at: DateTime<Utc>,
     },
     /// It was given up.
-    Cancelled { at: DateTime<Utc> },
+    Cancelled { update: i64, at: DateTime<Utc> },
 }
 
 /// Why a wish is refused.
@@ -162,24 +184,34 @@ impl Conversation {
     /// What is being talked about.
     #[must_use]
     pub fn open(&self, now: DateTime<Utc>) -> Option<&Open> {
-        match self {
-            Self::Open(open) if now < open.heard_at + Self::PATIENCE => Some(open),
-            _ => None,
-        }
+        self.open.as_ref().filter(|open| now < open.heard_at + Self::PATIENCE)
+    }
+
+    /// What this update did to it, if it was the last one that did anything.
+    #[must_use]
+    pub fn moved_by(&self, update: i64) -> Option<Move> {
+        self.last.filter(|last| last.update == update).map(|last| last.how)
     }
 }
 
 impl Decide for Conversation {
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        let (Command::Begin { update, .. } | Command::Answer { update, .. } | Command::Cancel { update, .. }) = command;
+        if self.moved_by(*update).is_some() {
+            return Ok(vec![]);
+        }
+        let update = *update;
         match command {
             Command::Begin { topic, .. } if topic.steps() == 0 => Err(Refusal::NoQuestions),
-            Command::Begin { id, topic, at } => Ok(vec![Event::Began { id: *id, topic: topic.clone(), at: *at }]),
-            Command::Answer { step, answer, telegram, at } => {
+            Command::Begin { id, topic, at, .. } => {
+                Ok(vec![Event::Began { id: *id, topic: topic.clone(), update, at: *at }])
+            }
+            Command::Answer { step, answer, telegram, at, .. } => {
                 let Open { id, topic, answers, .. } = self.open(*at).ok_or(Refusal::NothingAsked)?;
                 if *step != answers.reveal().len() {
                     return Err(Refusal::OtherQuestion);
                 }
-                let mut events = vec![Event::Answered { answer: answer.clone(), at: *at }];
+                let mut events = vec![Event::Answered { answer: answer.clone(), update, at: *at }];
                 if step + 1 == topic.steps() {
                     let mut all = answers.reveal().clone();
                     all.push(answer.reveal().clone());
@@ -188,13 +220,14 @@ impl Decide for Conversation {
                         topic: topic.clone(),
                         answers: Personal::new(all),
                         telegram: telegram.clone(),
+                        update,
                         at: *at,
                     });
                 }
                 Ok(events)
             }
-            Command::Cancel { at } => Ok(match self.open(*at) {
-                Some(_) => vec![Event::Cancelled { at: *at }],
+            Command::Cancel { at, .. } => Ok(match self.open(*at) {
+                Some(_) => vec![Event::Cancelled { update, at: *at }],
                 None => vec![],
             }),
         }
@@ -213,20 +246,30 @@ impl Aggregate for Conversation {
     }
 
     fn apply(&mut self, event: Event) {
-        match (&mut *self, event) {
-            (_, Event::Began { id, topic, at }) => {
-                *self = Self::Open(Open { id, topic, answers: Personal::new(vec![]), heard_at: at });
+        let (update, how) = match event {
+            Event::Began { id, topic, update, at } => {
+                self.open = Some(Open { id, topic, answers: Personal::new(vec![]), heard_at: at });
+                (update, Move::Began)
             }
-            (Self::Open(open), Event::Answered { answer, at }) => {
-                let mut answers = open.answers.reveal().clone();
-                answers.push(answer.reveal().clone());
-                open.answers = Personal::new(answers);
-                open.heard_at = at;
+            Event::Answered { answer, update, at } => {
+                if let Some(open) = &mut self.open {
+                    let mut answers = open.answers.reveal().clone();
+                    answers.push(answer.reveal().clone());
+                    open.answers = Personal::new(answers);
+                    open.heard_at = at;
+                }
+                (update, Move::Answered)
             }
-            // `decide` answers nothing that is not asked.
-            (Self::Quiet, Event::Answered { .. }) => {}
-            (_, Event::Finished { .. } | Event::Cancelled { .. }) => *self = Self::Quiet,
-        }
+            Event::Finished { update, .. } => {
+                self.open = None;
+                (update, Move::Finished)
+            }
+            Event::Cancelled { update, .. } => {
+                self.open = None;
+                (update, Move::Cancelled)
+            }
+        };
+        self.last = Some(Last { update, how });
     }
 }
 

@@ -28,6 +28,43 @@ pub struct Batch {
     pub created_at: DateTime<Utc>,
 }
 
+/// A coupon that somebody was given or redeemed.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Held {
+    /// Of which campaign.
+    pub campaign_id: Uuid,
+    /// The batch of the unique code; none: the shared code.
+    pub batch: Option<i32>,
+    /// Its place in the batch.
+    pub index: Option<i32>,
+    /// When it was redeemed, if it was.
+    pub redeemed_at: Option<DateTime<Utc>>,
+}
+
+/// The coupons of a person, the newest first: those they were given, and those
+/// they redeemed, each once.
+///
+/// # Errors
+/// What the database says.
+pub async fn held_by(executor: impl PgExecutor<'_>, person: Uuid, limit: i64) -> Result<Vec<Held>, sqlx::Error> {
+    sqlx::query_as!(
+        Held,
+        r#"select campaign_id as "campaign_id!", batch, index, max(redeemed_at) as redeemed_at from (
+               select campaign_id, batch, index, null::timestamptz as redeemed_at, position
+                 from publications where person = $1
+               union all
+               select campaign_id, batch, index, redeemed_at, position
+                 from redemptions where person = $1 and released_at is null) held
+            group by campaign_id, batch, index
+            order by max(position) desc
+            limit $2"#,
+        person,
+        limit
+    )
+    .fetch_all(executor)
+    .await
+}
+
 /// One batch.
 ///
 /// # Errors

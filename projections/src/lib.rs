@@ -11,6 +11,7 @@ pub mod broadcasts;
 pub mod campaigns;
 pub mod coupons;
 pub mod misses;
+pub mod overview;
 pub mod page;
 pub mod redemptions;
 pub mod submissions;

@@ -304,12 +304,7 @@ async fn lock(
     Ok(())
 }
 
-async fn lift(
-    connection: &mut PgConnection,
-    person: Uuid,
-    at: DateTime<Utc>,
-    version: i64,
-) -> Result<(), sqlx::Error> {
+async fn lift(connection: &mut PgConnection, person: Uuid, at: DateTime<Utc>, version: i64) -> Result<(), sqlx::Error> {
     sqlx::query!("update lockouts set until = $2, version = $3 where person = $1", person, at, version)
         .execute(connection)
         .await?;

@@ -1,35 +1,46 @@
 //! The coupon bot: updates in, redemptions and replies out.
+//!
+//! An update is stored when it comes and worked as a job, in the order of its
+//! chat. Working it again after a crash comes to the same: whatever it changes
+//! takes effect once under the update's number, and replies are jobs that are
+//! enqueued in the transaction that ends this one.
+
+mod admin;
+mod campaign_draft;
+mod codes;
+pub(crate) mod finished;
+mod input;
+mod lists;
+mod talk;
+mod turn;
 
 use aggregates::{
-    PersonId, Personal, TelegramUser,
-    bot_user::{self, Profile, Usage},
-    campaign::{self, Asked, Redemption, Source},
+    Personal, UniqueCode,
+    bot_user::{self, Profile},
 };
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use self::{
+    input::Input,
+    turn::{Turn, USERS},
+};
 use super::texts::{self, Texts};
 use crate::{
     app::App,
-    coupons::{self, Found},
     executor::{SendError, Wish},
     integrations::telegram::{
-        OutgoingMessage,
+        Button,
         update::{self, Kind, Sender, UpdateError},
     },
     jobs::{self, Job, JobError, NewJob},
-    log::{Cause, LogError, Once},
+    log::Once,
     secrets::fingerprint,
     wake::Topic,
 };
 
 /// The source of its updates: of inbox messages and idempotency keys.
 const SOURCE: &str = "coupon-bot";
-/// The source of the keys under which updates tell of people.
-const USERS: &str = "coupon-bot:users";
-
-/// Bytes of a text that may still be a code, with the hyphens and spaces people put in.
-const LONGEST_CODE: usize = 64;
 
 /// Why an update was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +86,16 @@ pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
     Ok(())
 }
 
+/// What somebody did in their chat with the bot.
+struct Done {
+    from: Sender,
+    input: Input,
+    /// The message it answers with its replies.
+    message_id: Option<i32>,
+    /// The press that waits for an answer.
+    callback: Option<String>,
+}
+
 /// Works a stored update and answers the replies to send. What was asked is
 /// judged by when it was received: who was in time is not late because we were.
 ///
@@ -82,210 +103,134 @@ pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
 /// [`JobError`]; working it again is harmless.
 pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body: &str) -> Result<Vec<Job>, JobError> {
     let update = update::read(body.as_bytes()).map_err(|error| JobError::fail(&error))?;
-    let (from, text, message_id) = match update.kind {
-        Kind::PrivateText { from, text, message_id } => (from, text, message_id),
+    let done = match update.kind {
+        Kind::PrivateText { from, text, message_id } => {
+            Done { from, input: Input::written(&text), message_id: Some(message_id), callback: None }
+        }
+        Kind::Pressed { from, data, callback_id, .. } => {
+            Done { from, input: Input::pressed(&data), message_id: None, callback: Some(callback_id) }
+        }
         Kind::Membership { from, blocked } => {
+            let turn = Turn::new(app, correlation, update.update_id, received_at, &from, None).await?;
             let command = match blocked {
                 true => bot_user::Command::Block { at: received_at },
                 false => bot_user::Command::Unblock { at: received_at },
             };
-            know(app, correlation, update.update_id, from.id, command).await?;
+            know(&turn, command).await?;
             return Ok(vec![]);
         }
-        Kind::Pressed { .. } | Kind::Other { .. } => return Ok(vec![]),
+        Kind::Other { .. } => return Ok(vec![]),
     };
-    let texts = texts::in_language(from.language_code.as_deref());
-    let input = Input::read(&text);
+    let turn = Turn::new(app, correlation, update.update_id, received_at, &done.from, done.message_id).await?;
     let profile = Personal::new(Profile {
-        id: from.id,
-        name: Some(from.first_name.clone()),
-        username: from.username.clone(),
-        language: from.language_code.clone(),
+        id: done.from.id,
+        name: Some(done.from.first_name.clone()),
+        username: done.from.username.clone(),
+        language: done.from.language_code.clone(),
     });
-    let command = bot_user::Command::Use { profile, what: input.usage(), at: received_at };
-    know(app, correlation, update.update_id, from.id, command).await?;
-    let reply = match input {
-        Input::Stop => Some(texts.stopped().to_owned()),
-        Input::Start => Some(texts.welcome(&from.first_name)),
-        Input::Help => Some(texts.help().to_owned()),
-        Input::WhichCode => Some(texts.which_code().to_owned()),
-        Input::Code(code) => redeem(app, correlation, received_at, update.update_id, &from, code, texts).await?,
+    know(&turn, bot_user::Command::Use { profile, what: done.input.usage(), at: received_at }).await?;
+    let mut replies = reply(&turn, done.input).await?;
+    if let Some(callback_id) = done.callback {
+        // Until it is answered, the button seems to be busy.
+        let notice = replies.notice.map(str::to_owned);
+        replies.jobs.push(Job::AnswerPress { callback_id, text: notice });
+    }
+    Ok(replies.jobs)
+}
+
+/// What is sent back.
+#[derive(Default)]
+struct Replies {
+    jobs: Vec<Job>,
+    /// Shown for a moment to who pressed a button.
+    notice: Option<&'static str>,
+}
+
+impl From<Vec<Job>> for Replies {
+    fn from(jobs: Vec<Job>) -> Self {
+        Self { jobs, notice: None }
+    }
+}
+
+async fn reply(turn: &Turn<'_>, input: Input) -> Result<Replies, JobError> {
+    // Whatever a person writes while they are asked something is the answer.
+    let input = match talk::go_on(turn, input).await? {
+        talk::Heard::Replies(replies) => return Ok(replies),
+        talk::Heard::Other(input) => input,
     };
-    Ok(reply
-        .map(|text| {
-            Job::TelegramMessage(OutgoingMessage {
-                chat_id: from.id,
-                text,
-                reply_to: Some(message_id),
-                ..OutgoingMessage::default()
-            })
-        })
-        .into_iter()
-        .collect())
-}
-
-/// What a person wants from the bot.
-#[derive(Debug, PartialEq, Eq)]
-enum Input<'a> {
-    Start,
-    Stop,
-    Help,
-    WhichCode,
-    Code(&'a str),
-}
-
-impl<'a> Input<'a> {
-    /// What it counts as.
-    const fn usage(&self) -> Usage {
-        match self {
-            Self::Start => Usage::Start,
-            Self::Stop => Usage::Stop,
-            Self::Help => Usage::Help,
-            Self::WhichCode => Usage::Redeem,
-            Self::Code(_) => Usage::Code,
+    let texts = turn.texts;
+    Ok(match input {
+        Input::Start => turn.say(texts.welcome(&turn.from.first_name)).into(),
+        Input::Stop => turn.say(texts.stopped()).into(),
+        Input::WhichCode => turn.say(texts.which_code()).into(),
+        Input::WhichCodeToCheck => turn.say(texts.which_code_to_check()).into(),
+        Input::Code(code) | Input::Text(code) => codes::redeem(turn, &code).await?.into(),
+        Input::Check(code) => codes::check(turn, &code).await?.into(),
+        Input::Campaigns => lists::campaigns(turn).await?.into(),
+        Input::Coupons => lists::coupons(turn).await?.into(),
+        Input::Card(campaign, coupon) => lists::card(turn, campaign, coupon).await?,
+        Input::Cancel => talk::cancel(turn).await?.into(),
+        Input::Admin(wish) if turn.is_admin() => admin::work(turn, wish).await?.into(),
+        Input::Choice(_) | Input::OldButton => Replies { jobs: vec![], notice: Some(texts.button_is_old()) },
+        // To everybody else there are no admins' commands.
+        Input::Help | Input::Admin(_) => {
+            let help = match turn.is_admin() {
+                true => format!("{}\n\n{}", texts.help(), texts.admin_help()),
+                false => texts.help().to_owned(),
+            };
+            turn.say(help).into()
         }
-    }
-
-    fn read(text: &'a str) -> Self {
-        let text = text.trim();
-        let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        let rest = rest.trim();
-        // In a command menu Telegram may add the bot's name: /start@promo_bot.
-        let command = word.split('@').next().unwrap_or(word).to_lowercase();
-        match command.as_str() {
-            "/start" if rest.is_empty() => Self::Start,
-            "/stop" => Self::Stop,
-            "/redeem" if rest.is_empty() => Self::WhichCode,
-            // A deep link (t.me/<bot>?start=CODE) arrives as "/start CODE".
-            "/start" | "/redeem" => Self::Code(rest),
-            "" => Self::Help,
-            _ if command.starts_with('/') => Self::Help,
-            _ => Self::Code(text),
-        }
-    }
+    })
 }
 
 /// Keeps what an update tells of a person, once.
-async fn know(
-    app: &App,
-    correlation: Uuid,
-    update_id: i64,
-    user_id: i64,
-    command: bot_user::Command,
-) -> Result<(), JobError> {
-    let person = app.person_of_telegram(user_id).await.map_err(|error| JobError::retry(&error))?;
+async fn know(turn: &Turn<'_>, command: bot_user::Command) -> Result<(), JobError> {
     let once = Once {
         source: USERS.into(),
-        key: update_id.to_string().into(),
+        key: turn.update_id.to_string().into(),
         // Not of the command: how an update is read may change between two tries.
-        fingerprint: fingerprint(&[b"bot-user", &user_id.to_be_bytes()]),
+        fingerprint: fingerprint(&[b"bot-user", &turn.from.id.to_be_bytes()]),
         keeps_refusals: true,
     };
-    let wish = Wish { command, cause: cause(person, correlation, update_id), once: Some(once), expected: None };
-    match app.bot_users.send(&person.to_string(), wish).await {
+    let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: None };
+    match turn.app.bot_users.send(&turn.person.to_string(), wish).await {
         Ok(_) => Ok(()),
-        Err(SendError::KeyReused) => Err(reused()),
-        Err(error) => Err(retry(&error)),
+        Err(SendError::KeyReused) => Err(turn::reused()),
+        Err(error) => Err(turn::retry(&error)),
     }
 }
 
-fn cause(person: PersonId, correlation: Uuid, update_id: i64) -> Cause {
-    Cause {
-        actor: format!("person:{person}").into(),
-        correlation,
-        causation: format!("telegram-update:{update_id}").into(),
-    }
+/// The button below a message that shows a coupon's card.
+pub(crate) fn card_button(
+    texts: &dyn Texts,
+    name: &str,
+    campaign: Uuid,
+    coupon: Option<UniqueCode>,
+) -> Vec<Vec<Button>> {
+    let button = turn::button(texts.card_button(name), input::card_data(campaign, coupon));
+    button.map(|button| vec![button]).into_iter().collect()
 }
 
-fn reused() -> JobError {
-    JobError::Fail { reason: "the update id came before with another content".to_owned() }
-}
-
-/// The reply; none when the redemption counts, for the event itself is answered.
-async fn redeem(
-    app: &App,
-    correlation: Uuid,
-    received_at: DateTime<Utc>,
-    update_id: i64,
-    from: &Sender,
-    typed: &str,
-    texts: Texts,
-) -> Result<Option<String>, JobError> {
-    let refused = || Ok(Some(texts.not_redeemable().to_owned()));
-    let typed = typed.trim();
-    // Longer than any code, and what it is does not fit on a line of a reply either.
-    if typed.len() > LONGEST_CODE {
-        return refused();
-    }
-    let once = Once {
-        source: SOURCE.into(),
-        key: update_id.to_string().into(),
-        fingerprint: fingerprint(&[b"redeem", typed.to_ascii_uppercase().as_bytes(), &from.id.to_be_bytes()]),
-        keeps_refusals: true,
-    };
-    let found = coupons::find(app, typed).await.map_err(|error| JobError::retry(&error))?;
-    let answer = match found {
-        Some(Found { campaign, coupon }) => {
-            let person = app.person_of_telegram(from.id).await.map_err(|error| JobError::retry(&error))?;
-            let telegram = Some(Personal::new(TelegramUser {
-                id: from.id,
-                name: Some(from.first_name.clone()),
-                language: from.language_code.clone(),
-            }));
-            let command = campaign::Command::Redeem {
-                redemption: Redemption { id: app.clock.new_id(), telegram, source: Source::Bot },
-                asked: Asked { person, coupon, reservation: None, spend: None, submission: None, at: received_at },
-            };
-            let cause = cause(person, correlation, update_id);
-            let wish = Wish { command, cause, once: Some(once), expected: None };
-            app.campaigns.send(&campaign.to_string(), wish).await
-        }
-        // Nobody holds it now; but this update may have been worked when somebody did.
-        None => match app.campaigns.answered(&once).await {
-            Ok(Some(done)) => Ok(done),
-            Ok(None) => return refused(),
-            Err(error) => Err(error),
-        },
-    };
-    match answer {
-        Ok(_) => Ok(None),
-        Err(SendError::Refused(campaign::Refusal::PersonLimit { limit })) => {
-            Ok(Some(texts.redeemed_before(&typed.to_uppercase(), limit)))
-        }
-        Err(SendError::Refused(_)) => refused(),
-        Err(SendError::KeyReused) => Err(reused()),
-        Err(error) => Err(retry(&error)),
-    }
-}
-
-fn retry<R: std::error::Error>(error: &SendError<R>) -> JobError {
-    match error {
-        SendError::Log(log) if matches!(**log, LogError::Unstorable { .. }) => JobError::fail(error),
-        _ => JobError::retry(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn understands_what_people_write() {
-        for (text, wanted) in [
-            ("/start", Input::Start),
-            ("/start@promo_bot", Input::Start),
-            ("/START GOLD10", Input::Code("GOLD10")),
-            ("/redeem", Input::WhichCode),
-            ("/redeem   gold10 ", Input::Code("gold10")),
-            (" gold10\n", Input::Code("gold10")),
-            ("/stop", Input::Stop),
-            ("/Stop@promo_bot please", Input::Stop),
-            ("/help", Input::Help),
-            ("/whatever now", Input::Help),
-            ("", Input::Help),
-            ("hello there", Input::Code("hello there")),
-        ] {
-            assert_eq!(Input::read(text), wanted, "{text:?}");
+/// The commands that the menu of the bot shows, for everybody and for admins, in
+/// each language.
+///
+/// # Errors
+/// What Telegram says.
+pub async fn show_menu(app: &App) -> Result<(), crate::integrations::telegram::TelegramError> {
+    let Some(telegram) = &app.telegram else { return Ok(()) };
+    for language in std::iter::once(None).chain(texts::LANGUAGES.into_iter().map(Some)) {
+        let texts = texts::in_language(language);
+        telegram.set_commands(texts.commands(), language, None).await?;
+        let all = [texts.commands(), texts.admin_commands()].concat();
+        for admin in &app.config.telegram_admin_ids {
+            match telegram.set_commands(&all, language, Some(*admin)).await {
+                // Who never wrote to the bot has no menu of their own yet.
+                Err(error) if !error.is_transient() => {
+                    tracing::info!(%error, "an admin has no menu yet");
+                }
+                answer => answer?,
+            }
         }
     }
+    Ok(())
 }

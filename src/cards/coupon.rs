@@ -91,7 +91,7 @@ pub async fn coupon(
     campaign: &Row,
     code: String,
     holder_name: Option<String>,
-    texts: Texts,
+    texts: &dyn Texts,
     lacking: Lacking,
 ) -> Result<Vec<u8>, CardError> {
     let telegram = app.telegram.as_ref().ok_or(CardError::NoBot)?;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::{self, AdminLogin},
     app::{App, Role},
+    bots,
     clock::Clock,
     config::Config,
     http,
@@ -171,6 +172,7 @@ async fn register_webhook(app: App, address: SocketAddr, stop: CancellationToken
         let registered = async {
             let secret = access::telegram_webhook_secret(&app).await?;
             telegram.register_webhook(&url, secret.reveal(), &UPDATES, WEBHOOK_CONNECTIONS).await?;
+            bots::coupon::show_menu(&app).await?;
             anyhow::Ok(())
         };
         match registered.await {

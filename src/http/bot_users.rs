@@ -123,7 +123,8 @@ impl Example for BotUserPage {
 struct Usage {
     /// The day in UTC, as in `2027-01-15`.
     day: String,
-    /// What for: `start`, `stop`, `help`, `redeem` (without a code), `code`, `campaigns` or `other`.
+    /// What for: `start`, `stop`, `help`, `redeem` (without a code), `code`, `campaigns`, `validate`, `coupons`,
+    /// `card`, `answer` (a button below a question), `cancel`, `admin` or `other`.
     command: String,
     /// How often.
     uses: i64,

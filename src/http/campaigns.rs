@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::{
     Tags,
-    activate::activate,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::Body,
     campaign_json::{Campaign, CampaignPage, CampaignSort, CampaignStatus, NewTerms, TermsChange},
@@ -22,6 +21,7 @@ use super::{
     problem::{Answer, Kind},
 };
 use crate::{
+    activation::activate,
     app::App,
     executor::{SendError, Wish},
     retry::Backoff,

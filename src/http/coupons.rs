@@ -498,7 +498,10 @@ impl Coupons {
             });
         };
         let Using { spend, reservation, .. } = *using;
-        Ok((found, Asked { person, coupon: found.coupon, reservation, spend, submission: None, at: self.0.clock.now() }))
+        Ok((
+            found,
+            Asked { person, coupon: found.coupon, reservation, spend, submission: None, at: self.0.clock.now() },
+        ))
     }
 
     /// The answer to a request that came before: its code may stand for nothing any more.

@@ -8,6 +8,7 @@ use cards::UploadError;
 use super::problem::{Kind, Problem};
 use crate::{
     access::AccessError,
+    activation::ActivateError,
     cards::{CardError, ReadError},
     coupons::LookupError,
     executor::SendError,
@@ -199,6 +200,18 @@ impl From<bot_user::Refusal> for Problem {
     }
 }
 
+impl From<ActivateError> for Problem {
+    fn from(error: ActivateError) -> Self {
+        match error {
+            ActivateError::Campaign(error) => error.into(),
+            ActivateError::CodeInUse { holder } => code::Refusal::Held { campaign: holder }.into(),
+            ActivateError::Code(error) => error.into(),
+            ActivateError::Log(error) => error.into(),
+            ActivateError::Busy => Kind::Busy.into(),
+        }
+    }
+}
+
 impl From<guard::Refusal> for Problem {
     fn from(refusal: guard::Refusal) -> Self {
         match refusal {}
@@ -212,6 +225,10 @@ impl From<submission::Refusal> for Problem {
             Refusal::Missing => Kind::SubmissionMissing.into(),
             Refusal::Status { .. } => Self::from(Kind::SubmissionStatus).with_detail(sentence(&refusal.to_string())),
             Refusal::Reason => Self::input("reason", "must have 1 to 500 characters, and not only spaces"),
+        }
+    }
+}
+
 impl From<template::Refusal> for Problem {
     fn from(refusal: template::Refusal) -> Self {
         use template::Refusal;

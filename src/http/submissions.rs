@@ -235,8 +235,7 @@ impl Submissions {
     ) -> Result<Json<SubmissionPage>> {
         let after = self::cursor(cursor.0.as_ref(), |cursor| matches!(cursor.key, Key::Number(_)))?;
         shows(&self.0, "submissions", min_position.0, wait_ms.0).await?;
-        let filter =
-            Filter { campaign: campaign.0, person: person.0, status: status.0.map(SubmissionStatus::as_str) };
+        let filter = Filter { campaign: campaign.0, person: person.0, status: status.0.map(SubmissionStatus::as_str) };
         let page = submissions::list(&self.0.pool, &filter, after.as_ref(), limit.0).await?;
         Ok(Json(SubmissionPage {
             items: page.rows.into_iter().map(Submission::from).collect(),
@@ -258,8 +257,7 @@ impl Submissions {
         /// Only in this status.
         status: Query<Option<SubmissionStatus>>,
     ) -> Result<Table<SubmissionTable>> {
-        let filter =
-            Filter { campaign: campaign.0, person: person.0, status: status.0.map(SubmissionStatus::as_str) };
+        let filter = Filter { campaign: campaign.0, person: person.0, status: status.0.map(SubmissionStatus::as_str) };
         let pool = self.0.pool.clone();
         let lines = stream::try_unfold(Some(None), move |after| {
             let (pool, filter) = (pool.clone(), filter.clone());

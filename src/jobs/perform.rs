@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
-use aggregates::{CodeText, bot_user, broadcast};
+use aggregates::{CodeText, PersonId, bot_user, broadcast};
 use uuid::Uuid;
 
 use super::{Job, JobError, worker::Claimed};
 use crate::{
     app::App,
-    bots::{coupon, texts},
+    bots::{
+        coupon::{
+            self,
+            finished::{self, Finished},
+        },
+        texts::{self, Offer},
+    },
     broadcasts::{audience, recipients},
+    cards::{self, Lacking},
     codes, coupons,
     executor::{SendError, Wish},
     feed,
@@ -37,7 +44,30 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
             };
             let texts = texts::in_language(language.as_deref());
             let text = texts.redeemed(&campaign.name, &code, *number);
-            send(app, &OutgoingMessage { chat_id: *chat_id, text, ..OutgoingMessage::default() }).await
+            let buttons = coupon::card_button(texts, &campaign.name, campaign.id, *coupon);
+            send(app, &OutgoingMessage { chat_id: *chat_id, text, buttons, ..OutgoingMessage::default() }).await
+        }
+        Job::CouponCard { campaign, coupon, chat_id, holder_name, language } => {
+            card(app, *campaign, *coupon, *chat_id, holder_name, language.as_deref()).await
+        }
+        Job::AnswerPress { callback_id, text } => {
+            let Some(telegram) = &app.telegram else { return Ok(vec![]) };
+            match telegram.answer_press(callback_id, text.as_deref()).await {
+                // Who pressed it has long stopped waiting.
+                Ok(()) | Err(TelegramError::TooLate { .. }) => Ok(vec![]),
+                Err(error) if error.is_transient() => Err(JobError::retry(&error)),
+                Err(error) => Err(JobError::fail(&error)),
+            }
+        }
+        Job::ConversationFinished { conversation, person, topic, answers, telegram } => {
+            let finished = Finished { id: *conversation, person: PersonId(uuid(person)?), topic, answers, telegram };
+            finished::work(app, cause(claimed), finished).await
+        }
+        Job::FulfilSubmission { submission, position, submitted } => {
+            finished::fulfil(app, cause(claimed), uuid(submission)?, *position, submitted).await
+        }
+        Job::RejectSubmission { campaign, telegram, reason } => {
+            finished::reject(app, *campaign, telegram, reason).await
         }
         Job::ReleaseCode { campaign, code } => release(app, claimed, campaign, code).await,
         Job::BotUserBlocked { person, at } => {
@@ -62,8 +92,13 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
     }
 }
 
-/// Sends a message inside Telegram's limits, which all processes share.
 async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError> {
+    deliver(app, message, None).await
+}
+
+/// Sends a message, perhaps below a picture, inside Telegram's limits, which all
+/// processes share.
+async fn deliver(app: &App, message: &OutgoingMessage, picture: Option<Vec<u8>>) -> Result<Vec<Job>, JobError> {
     let Some(telegram) = &app.telegram else {
         return Err(JobError::Later {
             reason: "no TELEGRAM_BOT_TOKEN here".to_owned(),
@@ -76,7 +111,11 @@ async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError
         Err(error) => return Err(JobError::retry(&error)),
     }
     let began = app.clock.now();
-    match telegram.send_message(message).await {
+    let sent = match picture {
+        Some(picture) => telegram.send_picture(message, picture).await,
+        None => telegram.send_message(message).await,
+    };
+    match sent {
         Ok(_) => Ok(vec![]),
         Err(TelegramError::RetryAfter { delay, .. }) => {
             rate::pause(&app.pool, delay).await.map_err(|error| JobError::retry(&error))?;
@@ -145,4 +184,30 @@ async fn address(app: &App, claimed: &Claimed, broadcast: &str, position: i64) -
         audience::fix(&app.pool, uuid(broadcast)?, &audience, now).await.map_err(|error| JobError::retry(&error))?;
     let recipients = u32::try_from(count).unwrap_or(u32::MAX);
     tell(app, claimed, broadcast, broadcast::Command::Start { recipients, at: now }).await
+}
+
+/// The card of a coupon, as a picture.
+async fn card(
+    app: &App,
+    campaign: Uuid,
+    coupon: Option<aggregates::UniqueCode>,
+    chat_id: i64,
+    holder_name: &str,
+    language: Option<&str>,
+) -> Result<Vec<Job>, JobError> {
+    let found = projections::campaigns::find(&app.pool, campaign).await.map_err(|error| JobError::retry(&error))?;
+    let row = found.ok_or_else(|| JobError::Fail { reason: "there is no such campaign".to_owned() })?;
+    let code = match coupon {
+        Some(coupon) => coupons::text(app, coupon).await.map_err(|error| JobError::retry(&error))?,
+        None => row.code.clone(),
+    };
+    let code = code.ok_or_else(|| JobError::Fail { reason: "there is no such code".to_owned() })?;
+    let texts = texts::in_language(language);
+    let holder_name = Some(holder_name.to_owned());
+    let drawn = cards::coupon(app, &row, code.clone(), holder_name, texts, Lacking::Ticket).await;
+    let picture = drawn.map_err(|error| JobError::retry(&error))?;
+    let benefit = row.terms.0.benefit.as_ref().map(|benefit| texts.benefit(benefit));
+    let offer = Offer { campaign: row.name, benefit, ends_at: row.terms.0.ends_at };
+    let message = OutgoingMessage { chat_id, text: texts.coupon_open(&code, &offer), ..OutgoingMessage::default() };
+    deliver(app, &message, Some(picture)).await
 }

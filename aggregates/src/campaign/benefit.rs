@@ -75,6 +75,21 @@ impl Currency {
     }
 }
 
+impl Money {
+    /// Reads an amount as people write it, with a point: `5`, `5.5` and `5.50` EUR.
+    /// None when it has more digits after it than the currency.
+    #[must_use]
+    pub fn from_decimal(text: &str, currency: Currency) -> Option<Self> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = currency.digits() as usize;
+        let all = format!("{whole}{fraction:0<digits$}");
+        if whole.is_empty() || fraction.len() > digits || !all.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(Self { minor: all.parse().ok()?, currency })
+    }
+}
+
 impl TryFrom<String> for Currency {
     type Error = InvalidCurrency;
     fn try_from(text: String) -> Result<Self, InvalidCurrency> {

@@ -23,15 +23,15 @@ fn anna() -> Personal<TelegramUser> {
 }
 
 fn began() -> Event {
-    Event::Began { id: Uuid::from_u128(9), topic: topic(), at: at(0) }
+    Event::Began { id: Uuid::from_u128(9), topic: topic(), update: 0, at: at(0) }
 }
 
 fn answered(text: &str, hour: i64) -> Event {
-    Event::Answered { answer: Personal::new(text.to_owned()), at: at(hour) }
+    Event::Answered { answer: Personal::new(text.to_owned()), update: hour, at: at(hour) }
 }
 
 fn answer(step: usize, text: &str, hour: i64) -> Command {
-    Command::Answer { step, answer: Personal::new(text.to_owned()), telegram: anna(), at: at(hour) }
+    Command::Answer { step, answer: Personal::new(text.to_owned()), telegram: anna(), update: hour, at: at(hour) }
 }
 
 fn given(events: Vec<Event>) -> cqrs_es::test::AggregateTestExecutor<Conversation> {
@@ -41,7 +41,7 @@ fn given(events: Vec<Event>) -> cqrs_es::test::AggregateTestExecutor<Conversatio
 #[test]
 fn the_last_answer_finishes_it() {
     given(vec![])
-        .when(Command::Begin { id: Uuid::from_u128(9), topic: topic(), at: at(0) })
+        .when(Command::Begin { id: Uuid::from_u128(9), topic: topic(), update: 0, at: at(0) })
         .then_expect_events(vec![began()]);
     given(vec![began()]).when(answer(0, "Acme", 1)).then_expect_events(vec![answered("Acme", 1)]);
     given(vec![began(), answered("Acme", 1)]).when(answer(1, "2020", 2)).then_expect_events(vec![
@@ -51,6 +51,7 @@ fn the_last_answer_finishes_it() {
             topic: topic(),
             answers: Personal::new(vec!["Acme".to_owned(), "2020".to_owned()]),
             telegram: anna(),
+            update: 2,
             at: at(2),
         },
     ]);
@@ -73,16 +74,30 @@ fn who_comes_back_a_day_later_is_not_in_it_any_more() {
 
 #[test]
 fn it_can_be_given_up_and_begun_anew() {
-    given(vec![began()]).when(Command::Cancel { at: at(1) }).then_expect_events(vec![Event::Cancelled { at: at(1) }]);
-    given(vec![]).when(Command::Cancel { at: at(1) }).then_expect_events(vec![]);
-    let again = Command::Begin { id: Uuid::from_u128(10), topic: Topic::Broadcast, at: at(1) };
+    given(vec![began()])
+        .when(Command::Cancel { update: 1, at: at(1) })
+        .then_expect_events(vec![Event::Cancelled { update: 1, at: at(1) }]);
+    given(vec![]).when(Command::Cancel { update: 1, at: at(1) }).then_expect_events(vec![]);
+    let again = Command::Begin { id: Uuid::from_u128(10), topic: Topic::Broadcast, update: 2, at: at(1) };
     given(vec![began(), answered("Acme", 1)]).when(again).then_expect_events(vec![Event::Began {
         id: Uuid::from_u128(10),
         topic: Topic::Broadcast,
+        update: 2,
         at: at(1),
     }]);
     let nothing = Topic::Submission { campaign: Uuid::nil(), coupon: None, questions: vec![] };
     given(vec![])
-        .when(Command::Begin { id: Uuid::nil(), topic: nothing, at: at(1) })
+        .when(Command::Begin { id: Uuid::nil(), topic: nothing, update: 1, at: at(1) })
         .then_expect_error(Refusal::NoQuestions);
+}
+
+#[test]
+fn an_update_that_comes_again_changes_nothing() {
+    given(vec![began()]).when(answer(0, "Acme", 0)).then_expect_events(vec![]);
+    given(vec![began(), answered("Acme", 1)]).when(answer(1, "Acme", 1)).then_expect_events(vec![]);
+    let mut talk = Conversation::default();
+    talk.apply(began());
+    assert_eq!((talk.moved_by(0), talk.moved_by(1)), (Some(Move::Began), None));
+    talk.apply(answered("Acme", 1));
+    assert_eq!((talk.moved_by(0), talk.moved_by(1)), (None, Some(Move::Answered)));
 }

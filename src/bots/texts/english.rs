@@ -188,7 +188,9 @@ impl Texts for English {
     }
 
     fn rejected(&self, campaign: &str, reason: &str) -> String {
-        format!("Your answers for {campaign} were not accepted:\n\n{reason}\n\nYou can send the code again to answer anew.")
+        format!(
+            "Your answers for {campaign} were not accepted:\n\n{reason}\n\nYou can send the code again to answer anew."
+        )
     }
 
     fn cancelled(&self) -> &'static str {
@@ -203,14 +205,10 @@ impl Texts for English {
         match step {
             CampaignStep::Name => "A new campaign. What is it called? /cancel stops this.",
             CampaignStep::Code => "Which code do people send? 3 to 32 letters, digits, hyphens and underscores.",
-            CampaignStep::Benefit => {
-                "What is it good for? For example 10%, 5 EUR, 30 days, or any words of yours."
-            }
+            CampaignStep::Benefit => "What is it good for? For example 10%, 5 EUR, 30 days, or any words of yours.",
             CampaignStep::TotalLimit => "How many people can redeem it in all? A number, or skip it for no limit.",
             CampaignStep::LimitPerPerson => "How often can each person redeem it? A number, or skip it for no limit.",
-            CampaignStep::EndsAt => {
-                "Until when (UTC)? Like this: 2027-01-31, or 2027-01-31 18:00. Skip it for no end."
-            }
+            CampaignStep::EndsAt => "Until when (UTC)? Like this: 2027-01-31, or 2027-01-31 18:00. Skip it for no end.",
             CampaignStep::Confirm => "Is it right like this?",
         }
     }
@@ -262,7 +260,9 @@ impl Texts for English {
     }
 
     fn code_taken(&self, code: &str) -> String {
-        format!("Another campaign has the code {code}, so this one stays a draft. End the other one, or change the code.")
+        format!(
+            "Another campaign has the code {code}, so this one stays a draft. End the other one, or change the code."
+        )
     }
 
     fn broadcast_text(&self) -> &'static str {

@@ -124,10 +124,7 @@ impl Texts for Russian {
         if limit == 1 {
             format!("Вы уже активировали {code}. Каждый может использовать его один раз.")
         } else {
-            format!(
-                "Вы уже активировали {code} {} – больше нельзя.",
-                plural(limit.into(), "раз", "раза", "раз")
-            )
+            format!("Вы уже активировали {code} {} – больше нельзя.", plural(limit.into(), "раз", "раза", "раз"))
         }
     }
 
@@ -217,7 +214,9 @@ impl Texts for Russian {
     }
 
     fn rejected(&self, campaign: &str, reason: &str) -> String {
-        format!("Ваши ответы для «{campaign}» не одобрены:\n\n{reason}\n\nМожно прислать код ещё раз и ответить заново.")
+        format!(
+            "Ваши ответы для «{campaign}» не одобрены:\n\n{reason}\n\nМожно прислать код ещё раз и ответить заново."
+        )
     }
 
     fn cancelled(&self) -> &'static str {
@@ -231,11 +230,17 @@ impl Texts for Russian {
     fn campaign_step(&self, step: CampaignStep) -> &'static str {
         match step {
             CampaignStep::Name => "Новая акция. Как она называется? /cancel прервёт создание.",
-            CampaignStep::Code => "Какой код будут присылать? От 3 до 32 латинских букв, цифр, дефисов и подчёркиваний.",
+            CampaignStep::Code => {
+                "Какой код будут присылать? От 3 до 32 латинских букв, цифр, дефисов и подчёркиваний."
+            }
             CampaignStep::Benefit => "Что даёт код? Например 10%, 5 EUR, 30 дней или любые ваши слова.",
             CampaignStep::TotalLimit => "Сколько всего активаций? Число; пропустите, если без ограничения.",
-            CampaignStep::LimitPerPerson => "Сколько раз может активировать один человек? Число; пропустите, если без ограничения.",
-            CampaignStep::EndsAt => "До какого времени (UTC)? Например 2027-01-31 или 2027-01-31 18:00. Пропустите, если без срока.",
+            CampaignStep::LimitPerPerson => {
+                "Сколько раз может активировать один человек? Число; пропустите, если без ограничения."
+            }
+            CampaignStep::EndsAt => {
+                "До какого времени (UTC)? Например 2027-01-31 или 2027-01-31 18:00. Пропустите, если без срока."
+            }
             CampaignStep::Confirm => "Всё верно?",
         }
     }
@@ -250,7 +255,9 @@ impl Texts for Russian {
             CampaignStep::TotalLimit | CampaignStep::LimitPerPerson => {
                 "Пришлите целое число от 1 (на человека не больше общего) или пропустите."
             }
-            CampaignStep::EndsAt => "Пришлите время в будущем, например 2027-01-31 или 2027-01-31 18:00, или пропустите.",
+            CampaignStep::EndsAt => {
+                "Пришлите время в будущем, например 2027-01-31 или 2027-01-31 18:00, или пропустите."
+            }
             CampaignStep::Confirm => "Нажмите, пожалуйста, одну из кнопок.",
         }
     }
@@ -260,7 +267,8 @@ impl Texts for Russian {
     }
 
     fn campaign_summary(&self, code: &str, offer: &Offer, total: Option<u32>, each: Option<u32>) -> String {
-        let limit = |count: Option<u32>| count.map_or("без ограничения".to_owned(), |count| count.to_string());
+        let limit =
+            |count: Option<u32>| count.map_or("без ограничения".to_owned(), |count| count.to_string());
         let ends = offer.ends_at.map_or("Без срока".to_owned(), |ends_at| self.valid_until(ends_at));
         format!(
             "{}\nКод: {code}\nДаёт: {}\nВсего: {}\nНа человека: {}\n{ends}\n\nВсё верно?",

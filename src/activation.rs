@@ -5,20 +5,64 @@
 //! between, an active campaign holds its code: at worst a claim is left with a
 //! draft that wants another code by now, and it is given back.
 
-use aggregates::{Campaign, CodeText, campaign::Command, code};
+use aggregates::{
+    Campaign, CodeText,
+    campaign::{self, Command},
+    code,
+};
 use uuid::Uuid;
 
-use super::problem::{Answer, Kind};
 use crate::{
     app::App,
     codes,
     executor::{Done, SendError, Wish},
-    log::{Cause, Once},
+    log::{Cause, LogError, Once},
 };
 
 const ATTEMPTS: usize = 20;
 
-pub(super) async fn activate(app: &App, id: Uuid, cause: &Cause, once: Option<Once>) -> Answer<Done<Campaign>> {
+/// Why a campaign was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ActivateError {
+    /// The campaign says no, or could not be asked.
+    #[error(transparent)]
+    Campaign(#[from] SendError<campaign::Refusal>),
+    /// Another campaign holds the code.
+    #[error("campaign {holder} holds the code")]
+    CodeInUse {
+        /// Which.
+        holder: Uuid,
+    },
+    /// The code could not be asked.
+    #[error(transparent)]
+    Code(SendError<code::Refusal>),
+    /// The campaign could not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Others changed the campaign each time; try again.
+    #[error("the campaign was changed {ATTEMPTS} times meanwhile")]
+    Busy,
+}
+
+impl From<SendError<code::Refusal>> for ActivateError {
+    fn from(error: SendError<code::Refusal>) -> Self {
+        match error {
+            SendError::Refused(code::Refusal::Held { campaign: holder }) => Self::CodeInUse { holder },
+            error => Self::Code(error),
+        }
+    }
+}
+
+/// Opens a campaign, at once or when it starts.
+///
+/// # Errors
+/// [`ActivateError`].
+pub(crate) async fn activate(
+    app: &App,
+    id: Uuid,
+    cause: &Cause,
+    once: Option<Once>,
+) -> Result<Done<Campaign>, ActivateError> {
     // Before any claim: the campaign may have ended since, and its code be another's.
     if let Some(once) = &once
         && let Some(done) = app.campaigns.answered(once).await?
@@ -58,10 +102,10 @@ pub(super) async fn activate(app: &App, id: Uuid, cause: &Cause, once: Option<On
             answer => return Ok(answer?),
         }
     }
-    Err(Kind::Busy.into())
+    Err(ActivateError::Busy)
 }
 
-async fn claim(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Answer<()> {
+async fn claim(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Result<(), ActivateError> {
     let command = code::Command::Claim { campaign: id, at: app.clock.now() };
     let wish = Wish { command, cause: cause.clone(), once: None, expected: None };
     let holder = match app.codes.send(code.as_str(), wish.clone()).await {

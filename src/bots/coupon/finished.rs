@@ -1,0 +1,220 @@
+//! What comes of a conversation that is finished, and of the answers somebody
+//! looked at.
+
+use aggregates::{
+    PersonId, Personal, TelegramUser, broadcast,
+    campaign::{self, Asked, Redemption, Source},
+    conversation::Topic,
+    submission::{self, Answer, Submitted},
+};
+use uuid::Uuid;
+
+use super::{
+    super::texts::{self, Texts},
+    admin, campaign_draft,
+    turn::retry,
+};
+use crate::{
+    activation::{self, ActivateError},
+    app::App,
+    executor::{SendError, Wish},
+    integrations::telegram::OutgoingMessage,
+    jobs::{Job, JobError},
+    log::{Cause, Once},
+    secrets::fingerprint,
+};
+
+/// The source of the keys under which approved answers redeem.
+const SUBMISSIONS: &str = "submissions";
+
+/// A conversation that is finished.
+pub(crate) struct Finished<'a> {
+    /// Its id.
+    pub(crate) id: Uuid,
+    /// Whose it was.
+    pub(crate) person: PersonId,
+    /// What it was about.
+    pub(crate) topic: &'a Topic,
+    /// All answers.
+    pub(crate) answers: &'a [String],
+    /// Where to write to.
+    pub(crate) telegram: &'a TelegramUser,
+}
+
+/// Does what was talked about. Doing it again is harmless.
+///
+/// # Errors
+/// [`JobError`].
+pub(crate) async fn work(app: &App, cause: Cause, finished: Finished<'_>) -> Result<Vec<Job>, JobError> {
+    let texts = texts::in_language(finished.telegram.language.as_deref());
+    let text = match finished.topic {
+        Topic::Submission { campaign, coupon, questions } => {
+            let answers = questions.iter().zip(finished.answers);
+            let answer = |(question, answer): (&campaign::Question, &String)| Answer {
+                question: question.text.clone(),
+                answer: answer.clone(),
+            };
+            let submitted = Submitted {
+                campaign: *campaign,
+                person: finished.person,
+                telegram: Personal::new(finished.telegram.clone()),
+                coupon: *coupon,
+                answers: Personal::new(answers.map(answer).collect()),
+            };
+            submit(app, cause, &finished, submitted, texts).await?
+        }
+        Topic::NewCampaign => draft(app, cause, &finished, texts).await?,
+        Topic::Broadcast => send(app, cause, &finished, texts).await?,
+    };
+    let message = OutgoingMessage { chat_id: finished.telegram.id, text, ..OutgoingMessage::default() };
+    Ok(vec![Job::TelegramMessage(message)])
+}
+
+async fn submit(
+    app: &App,
+    cause: Cause,
+    finished: &Finished<'_>,
+    submitted: Submitted,
+    texts: &dyn Texts,
+) -> Result<String, JobError> {
+    let name = name(app, submitted.campaign).await?;
+    let id = app.submission(submitted.campaign, finished.person).await.map_err(|error| JobError::retry(&error))?;
+    let once = once("submit", finished.id);
+    let command = submission::Command::Submit { submitted, at: app.clock.now() };
+    let wish = Wish { command, cause, once: Some(once), expected: None };
+    match app.submissions.send(&id.to_string(), wish).await {
+        Ok(_) => Ok(texts.submitted(&name)),
+        Err(SendError::Refused(_)) => Ok(texts.submitted_before(&name)),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+async fn draft(app: &App, cause: Cause, finished: &Finished<'_>, texts: &dyn Texts) -> Result<String, JobError> {
+    let terms = campaign_draft::terms(finished.answers);
+    let (name, code) = (terms.name.clone(), terms.code.clone());
+    let command = campaign::Command::Draft { terms, at: app.clock.now() };
+    let wish = Wish { command, cause: cause.clone(), once: None, expected: None };
+    match app.campaigns.send(&finished.id.to_string(), wish).await {
+        // It has the conversation's id: drafted when this was done before.
+        Ok(_) | Err(SendError::Refused(campaign::Refusal::Exists)) => {}
+        Err(SendError::Refused(error)) => return Err(JobError::fail(&error)),
+        Err(error) => return Err(retry(&error)),
+    }
+    if !campaign_draft::wants_it_open(finished.answers) {
+        return Ok(texts.drafted(&name));
+    }
+    let code = code.map(String::from).unwrap_or_default();
+    match activation::activate(app, finished.id, &cause, Some(once("activate", finished.id))).await {
+        Ok(_) => {
+            let link = match &app.telegram {
+                // Without the link it is said all the same.
+                Some(telegram) => app.bot.get_or_try_init(|| telegram.identity()).await.ok(),
+                None => None,
+            };
+            let link = link.and_then(|bot| cards::deep_link(&bot.username, &code).ok());
+            Ok(texts.opened(&name, &code, link.as_deref()))
+        }
+        Err(ActivateError::CodeInUse { .. }) => Ok(texts.code_taken(&code)),
+        Err(error @ ActivateError::Campaign(SendError::Refused(_))) => Err(JobError::fail(&error)),
+        Err(error) => Err(JobError::retry(&error)),
+    }
+}
+
+async fn send(app: &App, cause: Cause, finished: &Finished<'_>, texts: &dyn Texts) -> Result<String, JobError> {
+    let text = finished.answers.first().map(String::as_str).unwrap_or_default();
+    let letter = admin::letter(text).map_err(|reason| JobError::Fail { reason })?;
+    let command = broadcast::Command::Draft { letter, when: broadcast::When::Now, at: app.clock.now() };
+    let wish = Wish { command, cause, once: None, expected: None };
+    match app.broadcasts.send(&finished.id.to_string(), wish).await {
+        Ok(_) | Err(SendError::Refused(broadcast::Refusal::Exists)) => Ok(texts.broadcast_sent().to_owned()),
+        Err(SendError::Refused(error)) => Err(JobError::fail(&error)),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+/// Redeems the coupon for answers that were approved. `position` is the
+/// approval's: each one redeems once.
+///
+/// # Errors
+/// [`JobError`].
+pub(crate) async fn fulfil(
+    app: &App,
+    cause: Cause,
+    id: Uuid,
+    position: i64,
+    submitted: &Submitted,
+) -> Result<Vec<Job>, JobError> {
+    let now = app.clock.now();
+    let once = Once {
+        source: SUBMISSIONS.into(),
+        key: format!("{id}:{position}").into(),
+        fingerprint: fingerprint(&[b"fulfil", id.as_bytes()]),
+        keeps_refusals: true,
+    };
+    let command = campaign::Command::Redeem {
+        redemption: Redemption {
+            id: app.clock.new_id(),
+            telegram: Some(submitted.telegram.clone()),
+            source: Source::Bot,
+        },
+        asked: Asked {
+            person: submitted.person,
+            coupon: submitted.coupon,
+            reservation: None,
+            spend: None,
+            submission: Some(id),
+            at: now,
+        },
+    };
+    let wish = Wish { command, cause: cause.clone(), once: Some(once), expected: None };
+    let command = match app.campaigns.send(&submitted.campaign.to_string(), wish).await {
+        Ok(done) => {
+            let redemption = done.events.iter().find_map(|event| match event {
+                campaign::Event::Redeemed { redemption, .. } => Some(*redemption),
+                _ => None,
+            });
+            let redemption = redemption.ok_or_else(|| JobError::Fail { reason: "nothing was redeemed".to_owned() })?;
+            submission::Command::Fulfil { redemption, at: now }
+        }
+        Err(SendError::Refused(refusal)) => submission::Command::Fail { reason: refusal.to_string(), at: now },
+        Err(error) => return Err(retry(&error)),
+    };
+    let wish = Wish { command, cause, once: None, expected: None };
+    match app.submissions.send(&id.to_string(), wish).await {
+        // Rejected by somebody since this was done before: it has been said.
+        Ok(_) | Err(SendError::Refused(_)) => Ok(vec![]),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+/// Tells somebody that their answers were not accepted.
+///
+/// # Errors
+/// [`JobError`].
+pub(crate) async fn reject(
+    app: &App,
+    campaign: Uuid,
+    telegram: &TelegramUser,
+    reason: &str,
+) -> Result<Vec<Job>, JobError> {
+    let texts = texts::in_language(telegram.language.as_deref());
+    let text = texts.rejected(&name(app, campaign).await?, reason);
+    Ok(vec![Job::TelegramMessage(OutgoingMessage { chat_id: telegram.id, text, ..OutgoingMessage::default() })])
+}
+
+async fn name(app: &App, campaign: Uuid) -> Result<String, JobError> {
+    let stream = campaign.to_string();
+    let look = app
+        .campaigns
+        .look(&stream, |campaign, _, _| campaign.terms().map(|terms| terms.name.clone()).unwrap_or_default());
+    look.await.map_err(|error| JobError::retry(&error))
+}
+
+fn once(what: &str, conversation: Uuid) -> Once {
+    Once {
+        source: format!("conversation:{what}").into(),
+        key: conversation.to_string().into(),
+        fingerprint: fingerprint(&[what.as_bytes(), conversation.as_bytes()]),
+        keeps_refusals: true,
+    }
+}

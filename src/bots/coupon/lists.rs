@@ -1,0 +1,94 @@
+//! What there is, and what somebody has.
+
+use aggregates::{
+    UniqueCode,
+    campaign::{Audience, Status},
+};
+use projections::{
+    campaigns::{self, Filter, Sort},
+    coupons::{self as held, Held},
+};
+use uuid::Uuid;
+
+use super::{
+    Replies, codes,
+    input::card_data,
+    turn::{Turn, button},
+};
+use crate::{
+    coupons,
+    jobs::{Job, JobError},
+};
+
+/// Campaigns and coupons on one message.
+const SHOWN: i64 = 10;
+
+/// The campaigns that are open to everybody, the newest first.
+pub(super) async fn campaigns(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
+    let filter = Filter { status: Some(Status::Active), ..Filter::default() };
+    // Some of them may be for few.
+    let page = campaigns::list(&turn.app.pool, &filter, Sort::CreatedAt, true, None, 5 * SHOWN).await;
+    let rows = page.map_err(|error| JobError::retry(&error))?.rows;
+    let offers: Vec<String> = rows
+        .iter()
+        .map(|row| &row.terms.0)
+        .filter(|terms| !terms.unlisted && terms.audience == Audience::Everyone)
+        .filter(|terms| terms.starts_at.is_none_or(|starts_at| starts_at <= turn.at))
+        .filter(|terms| terms.ends_at.is_none_or(|ends_at| turn.at < ends_at))
+        .take(SHOWN as usize)
+        .map(|terms| turn.texts.offer(&codes::offer(turn, terms)))
+        .collect();
+    Ok(match offers.is_empty() {
+        true => turn.say(turn.texts.no_campaigns()),
+        false => turn.say(format!("{}\n\n{}", turn.texts.campaigns(), offers.join("\n\n"))),
+    })
+}
+
+/// The coupons somebody was given or redeemed, with buttons for their cards.
+pub(super) async fn coupons(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
+    let held = held::held_by(&turn.app.pool, turn.person.0, SHOWN).await.map_err(|error| JobError::retry(&error))?;
+    let (mut lines, mut buttons) = (vec![], vec![]);
+    for coupon in held {
+        let found = campaigns::find(&turn.app.pool, coupon.campaign_id).await;
+        let Some(row) = found.map_err(|error| JobError::retry(&error))? else { continue };
+        let code = match unique(&coupon) {
+            Some(unique) => coupons::text(turn.app, unique).await.map_err(|error| JobError::retry(&error))?,
+            None => row.code.clone(),
+        };
+        let Some(code) = code else { continue };
+        lines.push(match coupon.redeemed_at {
+            Some(at) => turn.texts.coupon_redeemed(&code, &row.name, at),
+            None => turn.texts.coupon_open(&code, &codes::offer(turn, &row.terms.0)),
+        });
+        let data = card_data(coupon.campaign_id, unique(&coupon));
+        buttons.extend(button(turn.texts.card_button(&row.name), data).map(|button| vec![button]));
+    }
+    Ok(match lines.is_empty() {
+        true => turn.say(turn.texts.no_coupons()),
+        false => turn.ask(format!("{}\n\n{}", turn.texts.coupons(), lines.join("\n\n")), buttons),
+    })
+}
+
+/// The card of a coupon, for who has it.
+pub(super) async fn card(turn: &Turn<'_>, campaign: Uuid, coupon: Option<UniqueCode>) -> Result<Replies, JobError> {
+    let held =
+        held::held_by(&turn.app.pool, turn.person.0, i64::MAX - 1).await.map_err(|error| JobError::retry(&error))?;
+    let theirs = held.iter().any(|held| held.campaign_id == campaign && unique(held) == coupon);
+    // A button can be forged; a card is for who holds the coupon.
+    if !theirs {
+        return Ok(Replies { jobs: vec![], notice: Some(turn.texts.button_is_old()) });
+    }
+    Ok(vec![Job::CouponCard {
+        campaign,
+        coupon,
+        chat_id: turn.from.id,
+        holder_name: turn.from.first_name.clone(),
+        language: turn.from.language_code.clone(),
+    }]
+    .into())
+}
+
+fn unique(held: &Held) -> Option<UniqueCode> {
+    let (batch, index) = held.batch.zip(held.index)?;
+    Some(UniqueCode { batch: batch as u32, index: index as u32 })
+}

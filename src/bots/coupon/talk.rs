@@ -1,0 +1,224 @@
+//! Conversations: one question after the other, kept in the log.
+
+use aggregates::{
+    Personal,
+    campaign::Question,
+    conversation::{BroadcastStep, CampaignStep, Command, Move, Open, Refusal, Topic},
+};
+
+use super::{
+    Replies, admin, campaign_draft,
+    input::{Choice, Input, choice_data},
+    turn::{Turn, button, retry},
+};
+use crate::{
+    executor::{SendError, Wish},
+    integrations::telegram::Button,
+    jobs::{Job, JobError},
+};
+
+/// Longest answer to a campaign's question, in characters.
+const LONGEST_ANSWER: usize = 1_000;
+
+/// What became of an input.
+pub(super) enum Heard {
+    /// It belonged to the conversation.
+    Replies(Replies),
+    /// It did not.
+    Other(Input),
+}
+
+/// What an answer comes to.
+enum Answer {
+    /// It counts.
+    Good(String),
+    /// It does not; this is said, and the question stays.
+    Wrong(Vec<Job>),
+    /// The conversation is given up.
+    Discard,
+    /// The button belongs to another question.
+    Old,
+}
+
+/// Takes an input as the answer to what is asked, if something is.
+pub(super) async fn go_on(turn: &Turn<'_>, input: Input) -> Result<Heard, JobError> {
+    if !matches!(input, Input::Text(_) | Input::Choice(_)) {
+        return Ok(Heard::Other(input));
+    }
+    let update = turn.update_id;
+    match moved(turn).await? {
+        None => {}
+        // Worked again after a crash.
+        Some(Move::Began) => return Ok(Heard::Other(input)),
+        Some(_) => return Ok(Heard::Replies(next(turn).await?.into())),
+    }
+    let Some(open) = open(turn).await? else { return Ok(Heard::Other(input)) };
+    let step = open.answers.reveal().len();
+    let command = match interpret(turn, &open, step, &input).await? {
+        Answer::Old => {
+            let notice = Some(turn.texts.button_is_old());
+            return Ok(Heard::Replies(Replies { jobs: vec![], notice }));
+        }
+        Answer::Wrong(said) => {
+            let again = question(turn, &open, step).await?;
+            return Ok(Heard::Replies([said, again].concat().into()));
+        }
+        Answer::Good(answer) => {
+            Command::Answer { step, answer: Personal::new(answer), telegram: turn.telegram(), update, at: turn.at }
+        }
+        Answer::Discard => Command::Cancel { update, at: turn.at },
+    };
+    match send(turn, command).await {
+        // Somebody else's process worked an update of this chat meanwhile.
+        Ok(()) | Err(SendError::Refused(Refusal::NothingAsked | Refusal::OtherQuestion)) => {}
+        Err(error) => return Err(retry(&error)),
+    }
+    Ok(Heard::Replies(next(turn).await?.into()))
+}
+
+/// What is said after an answer.
+async fn next(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
+    match (open(turn).await?, moved(turn).await?) {
+        (Some(open), _) => question(turn, &open, open.answers.reveal().len()).await,
+        (None, Some(Move::Cancelled)) => Ok(turn.say(turn.texts.cancelled())),
+        // What is finished is answered by what comes of it.
+        (None, _) => Ok(vec![]),
+    }
+}
+
+async fn moved(turn: &Turn<'_>) -> Result<Option<Move>, JobError> {
+    let person = turn.person.to_string();
+    let look = turn.app.conversations.look(&person, |talk, _, _| talk.moved_by(turn.update_id));
+    look.await.map_err(|error| JobError::retry(&error))
+}
+
+/// Begins to talk about something; answers the first question.
+pub(super) async fn begin(turn: &Turn<'_>, topic: Topic) -> Result<Vec<Job>, JobError> {
+    let command = Command::Begin { id: turn.app.clock.new_id(), topic, update: turn.update_id, at: turn.at };
+    send(turn, command).await.map_err(|error| retry(&error))?;
+    match open(turn).await? {
+        Some(open) => question(turn, &open, open.answers.reveal().len()).await,
+        None => Ok(vec![]),
+    }
+}
+
+/// Stops what is being talked about.
+pub(super) async fn cancel(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
+    let command = Command::Cancel { update: turn.update_id, at: turn.at };
+    send(turn, command).await.map_err(|error| retry(&error))?;
+    Ok(turn.say(match moved(turn).await? {
+        Some(_) => turn.texts.cancelled(),
+        None => turn.texts.nothing_to_cancel(),
+    }))
+}
+
+async fn send(turn: &Turn<'_>, command: Command) -> Result<(), SendError<Refusal>> {
+    // The conversation knows an update that comes again.
+    let wish = Wish { command, cause: turn.cause(), once: None, expected: None };
+    turn.app.conversations.send(&turn.person.to_string(), wish).await.map(drop)
+}
+
+async fn open(turn: &Turn<'_>) -> Result<Option<Open>, JobError> {
+    let person = turn.person.to_string();
+    let look = turn.app.conversations.look(&person, |talk, _, _| talk.open(turn.at).cloned());
+    let open = look.await.map_err(|error| JobError::retry(&error))?;
+    // Who is no admin any more is asked nothing of an admin.
+    Ok(open.filter(|open| matches!(open.topic, Topic::Submission { .. }) || turn.is_admin()))
+}
+
+async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> Result<Answer, JobError> {
+    let given = match input {
+        Input::Choice(choice) if !choice.is_of(open.id) || choice.step != step => return Ok(Answer::Old),
+        Input::Choice(choice) => Given::Button(choice.index),
+        Input::Text(text) => Given::Text(text.trim()),
+        _ => return Ok(Answer::Old),
+    };
+    Ok(match &open.topic {
+        Topic::Submission { questions, .. } => match questions.get(step) {
+            Some(question) => answer_to(turn, question, given),
+            None => Answer::Old,
+        },
+        Topic::NewCampaign => match CampaignStep::ALL.get(step) {
+            Some(step) => match campaign_draft::answer(*step, open.answers.reveal(), given, turn.at) {
+                campaign_draft::Given::Good(answer) => Answer::Good(answer),
+                campaign_draft::Given::Discard => Answer::Discard,
+                campaign_draft::Given::Wrong => Answer::Wrong(turn.say(turn.texts.campaign_step_wrong(*step))),
+            },
+            None => Answer::Old,
+        },
+        Topic::Broadcast => match (BroadcastStep::ALL.get(step), given) {
+            (Some(BroadcastStep::Text), Given::Text(text)) => match admin::letter(text) {
+                Ok(_) => Answer::Good(text.to_owned()),
+                Err(reason) => Answer::Wrong(turn.say(turn.texts.broadcast_wrong(&reason))),
+            },
+            (Some(BroadcastStep::Confirm), Given::Button(0)) => Answer::Good("send".to_owned()),
+            (Some(BroadcastStep::Confirm), Given::Button(1)) => Answer::Discard,
+            (Some(BroadcastStep::Confirm), Given::Text(_)) => Answer::Wrong(turn.say(turn.texts.choose())),
+            _ => Answer::Old,
+        },
+    })
+}
+
+/// How a question was answered.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// With words.
+    Text(&'a str),
+    /// With a button, counted from 0.
+    Button(usize),
+}
+
+fn answer_to(turn: &Turn<'_>, question: &Question, given: Given<'_>) -> Answer {
+    let choices = &question.choices;
+    let chosen = match given {
+        Given::Button(index) => choices.get(index),
+        Given::Text(text) => choices.iter().find(|choice| choice.to_lowercase() == text.to_lowercase()),
+    };
+    match (chosen, given) {
+        (Some(choice), _) => Answer::Good(choice.clone()),
+        (None, Given::Button(_)) => Answer::Old,
+        (None, Given::Text(_)) if !choices.is_empty() => Answer::Wrong(turn.say(turn.texts.choose())),
+        (None, Given::Text(text)) if text.chars().count() > LONGEST_ANSWER => {
+            Answer::Wrong(turn.say(turn.texts.too_long()))
+        }
+        (None, Given::Text(text)) => Answer::Good(text.to_owned()),
+    }
+}
+
+/// The question that is asked now.
+async fn question(turn: &Turn<'_>, open: &Open, step: usize) -> Result<Vec<Job>, JobError> {
+    let choices = |texts: &[&str]| -> Vec<Vec<Button>> {
+        let data = |index| choice_data(Choice::new(open.id, step, index));
+        texts.iter().enumerate().filter_map(|(index, text)| button(*text, data(index))).map(|one| vec![one]).collect()
+    };
+    let texts = turn.texts;
+    Ok(match &open.topic {
+        Topic::Submission { questions, .. } => match questions.get(step) {
+            Some(Question { text, choices: answers }) => {
+                let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
+                turn.ask(texts.question(step + 1, questions.len(), text), choices(&answers))
+            }
+            None => vec![],
+        },
+        Topic::NewCampaign => match CampaignStep::ALL.get(step) {
+            Some(CampaignStep::Confirm) => {
+                let summary = campaign_draft::summary(open.answers.reveal(), texts);
+                turn.ask(summary, choices(&texts.campaign_choices()))
+            }
+            Some(step) if campaign_draft::can_skip(*step) => {
+                turn.ask(texts.campaign_step(*step), choices(&[texts.skip()]))
+            }
+            Some(step) => turn.say(texts.campaign_step(*step)),
+            None => vec![],
+        },
+        Topic::Broadcast => match BroadcastStep::ALL.get(step) {
+            Some(BroadcastStep::Text) => turn.say(texts.broadcast_text()),
+            Some(BroadcastStep::Confirm) => {
+                let (preview, recipients) = admin::preview(turn, open.answers.reveal()).await?;
+                let asked = turn.ask(texts.broadcast_preview(recipients), choices(&texts.broadcast_choices()));
+                [preview, asked].concat()
+            }
+            None => vec![],
+        },
+    })
+}
