@@ -6,6 +6,7 @@
 mod support;
 
 mod broadcasts;
+mod conversations;
 mod crash;
 mod first_campaign;
 mod lifecycle;

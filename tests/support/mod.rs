@@ -13,6 +13,7 @@ pub mod pictures;
 pub mod process;
 pub mod s3;
 pub mod telegram;
+pub mod transcript;
 
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ use aggregates::{
     campaign::{self, Asked, Redemption, Source},
     conversation::Topic,
     guard::Miss,
+    submission::Status,
 };
 use uuid::Uuid;
 
@@ -159,6 +160,12 @@ async fn begin_questions(turn: &Turn<'_>, found: Found) -> Result<Vec<Job>, JobE
     let asked = asked(turn, found.coupon);
     let terms = turn.app.campaigns.look(&stream, |campaign, _, _| campaign.terms_for(&asked)).await;
     let Some(terms) = terms.map_err(|error| JobError::retry(&error))? else { return Ok(vec![]) };
+    let submission = turn.app.submission(found.campaign, turn.person).await.map_err(|error| JobError::retry(&error))?;
+    let stream = submission.to_string();
+    let status = turn.app.submissions.look(&stream, |submission, _, _| submission.status()).await;
+    if let Some(Status::Pending | Status::Approved) = status.map_err(|error| JobError::retry(&error))? {
+        return Ok(turn.say(turn.texts.submitted_before(&terms.name)));
+    }
     let topic =
         Topic::Submission { campaign: found.campaign, coupon: found.coupon, questions: terms.questions.clone() };
     let mut replies = turn.say(turn.texts.questions_begin(&terms.name, terms.questions.len()));

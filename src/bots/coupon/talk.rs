@@ -33,7 +33,7 @@ enum Answer {
     /// It counts.
     Good(String),
     /// It does not; this is said, and the question stays.
-    Wrong(Vec<Job>),
+    Wrong(String),
     /// The conversation is given up.
     Discard,
     /// The button belongs to another question.
@@ -59,10 +59,7 @@ pub(super) async fn go_on(turn: &Turn<'_>, input: Input) -> Result<Heard, JobErr
             let notice = Some(turn.texts.button_is_old());
             return Ok(Heard::Replies(Replies { jobs: vec![], notice }));
         }
-        Answer::Wrong(said) => {
-            let again = question(turn, &open, step).await?;
-            return Ok(Heard::Replies([said, again].concat().into()));
-        }
+        Answer::Wrong(said) => return Ok(Heard::Replies(again(turn, &open, step, said).into())),
         Answer::Good(answer) => {
             Command::Answer { step, answer: Personal::new(answer), telegram: turn.telegram(), update, at: turn.at }
         }
@@ -142,18 +139,18 @@ async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> 
             Some(step) => match campaign_draft::answer(*step, open.answers.reveal(), given, turn.at) {
                 campaign_draft::Given::Good(answer) => Answer::Good(answer),
                 campaign_draft::Given::Discard => Answer::Discard,
-                campaign_draft::Given::Wrong => Answer::Wrong(turn.say(turn.texts.campaign_step_wrong(*step))),
+                campaign_draft::Given::Wrong => Answer::Wrong(turn.texts.campaign_step_wrong(*step).to_owned()),
             },
             None => Answer::Old,
         },
         Topic::Broadcast => match (BroadcastStep::ALL.get(step), given) {
             (Some(BroadcastStep::Text), Given::Text(text)) => match admin::letter(text) {
                 Ok(_) => Answer::Good(text.to_owned()),
-                Err(reason) => Answer::Wrong(turn.say(turn.texts.broadcast_wrong(&reason))),
+                Err(reason) => Answer::Wrong(turn.texts.broadcast_wrong(&reason)),
             },
             (Some(BroadcastStep::Confirm), Given::Button(0)) => Answer::Good("send".to_owned()),
             (Some(BroadcastStep::Confirm), Given::Button(1)) => Answer::Discard,
-            (Some(BroadcastStep::Confirm), Given::Text(_)) => Answer::Wrong(turn.say(turn.texts.choose())),
+            (Some(BroadcastStep::Confirm), Given::Text(_)) => Answer::Wrong(turn.texts.choose().to_owned()),
             _ => Answer::Old,
         },
     })
@@ -177,9 +174,9 @@ fn answer_to(turn: &Turn<'_>, question: &Question, given: Given<'_>) -> Answer {
     match (chosen, given) {
         (Some(choice), _) => Answer::Good(choice.clone()),
         (None, Given::Button(_)) => Answer::Old,
-        (None, Given::Text(_)) if !choices.is_empty() => Answer::Wrong(turn.say(turn.texts.choose())),
+        (None, Given::Text(_)) if !choices.is_empty() => Answer::Wrong(turn.texts.choose().to_owned()),
         (None, Given::Text(text)) if text.chars().count() > LONGEST_ANSWER => {
-            Answer::Wrong(turn.say(turn.texts.too_long()))
+            Answer::Wrong(turn.texts.too_long().to_owned())
         }
         (None, Given::Text(text)) => Answer::Good(text.to_owned()),
     }
@@ -187,38 +184,61 @@ fn answer_to(turn: &Turn<'_>, question: &Question, given: Given<'_>) -> Answer {
 
 /// The question that is asked now.
 async fn question(turn: &Turn<'_>, open: &Open, step: usize) -> Result<Vec<Job>, JobError> {
-    let choices = |texts: &[&str]| -> Vec<Vec<Button>> {
-        let data = |index| choice_data(Choice::new(open.id, step, index));
-        texts.iter().enumerate().filter_map(|(index, text)| button(*text, data(index))).map(|one| vec![one]).collect()
-    };
-    let texts = turn.texts;
+    let (texts, buttons) = (turn.texts, buttons(turn, open, step));
     Ok(match &open.topic {
         Topic::Submission { questions, .. } => match questions.get(step) {
-            Some(Question { text, choices: answers }) => {
-                let answers: Vec<&str> = answers.iter().map(String::as_str).collect();
-                turn.ask(texts.question(step + 1, questions.len(), text), choices(&answers))
-            }
+            Some(Question { text, .. }) => turn.ask(texts.question(step + 1, questions.len(), text), buttons),
             None => vec![],
         },
         Topic::NewCampaign => match CampaignStep::ALL.get(step) {
-            Some(CampaignStep::Confirm) => {
-                let summary = campaign_draft::summary(open.answers.reveal(), texts);
-                turn.ask(summary, choices(&texts.campaign_choices()))
-            }
-            Some(step) if campaign_draft::can_skip(*step) => {
-                turn.ask(texts.campaign_step(*step), choices(&[texts.skip()]))
-            }
-            Some(step) => turn.say(texts.campaign_step(*step)),
+            Some(CampaignStep::Confirm) => turn.ask(campaign_draft::summary(open.answers.reveal(), texts), buttons),
+            Some(step) => turn.ask(texts.campaign_step(*step), buttons),
             None => vec![],
         },
         Topic::Broadcast => match BroadcastStep::ALL.get(step) {
             Some(BroadcastStep::Text) => turn.say(texts.broadcast_text()),
             Some(BroadcastStep::Confirm) => {
                 let (preview, recipients) = admin::preview(turn, open.answers.reveal()).await?;
-                let asked = turn.ask(texts.broadcast_preview(recipients), choices(&texts.broadcast_choices()));
-                [preview, asked].concat()
+                [preview, turn.ask(texts.broadcast_preview(recipients), buttons)].concat()
             }
             None => vec![],
         },
     })
+}
+
+/// What is said to an answer that is none, with all that is needed for another one.
+fn again(turn: &Turn<'_>, open: &Open, step: usize, said: String) -> Vec<Job> {
+    let said = match &open.topic {
+        Topic::Submission { questions, .. } => match questions.get(step) {
+            Some(question) => {
+                format!("{said}\n\n{}", turn.texts.question(step + 1, questions.len(), &question.text))
+            }
+            None => said,
+        },
+        Topic::NewCampaign | Topic::Broadcast => said,
+    };
+    turn.ask(said, buttons(turn, open, step))
+}
+
+/// The buttons below a question.
+fn buttons(turn: &Turn<'_>, open: &Open, step: usize) -> Vec<Vec<Button>> {
+    let texts = turn.texts;
+    let labels: Vec<&str> = match &open.topic {
+        Topic::Submission { questions, .. } => questions
+            .get(step)
+            .map(|question| question.choices.iter().map(String::as_str).collect())
+            .unwrap_or_default(),
+        Topic::NewCampaign => match CampaignStep::ALL.get(step) {
+            Some(CampaignStep::Confirm) => texts.campaign_choices().to_vec(),
+            Some(step) if campaign_draft::can_skip(*step) => vec![texts.skip()],
+            _ => vec![],
+        },
+        Topic::Broadcast => match BroadcastStep::ALL.get(step) {
+            Some(BroadcastStep::Confirm) => texts.broadcast_choices().to_vec(),
+            _ => vec![],
+        },
+    };
+    let data = |index| choice_data(Choice::new(open.id, step, index));
+    let buttons = labels.into_iter().enumerate().filter_map(|(index, label)| button(label, data(index)));
+    buttons.map(|button| vec![button]).collect()
 }

@@ -164,7 +164,7 @@ impl Texts for English {
 
     fn questions_begin(&self, campaign: &str, count: usize) -> String {
         let questions = plural(i64::try_from(count).unwrap_or(i64::MAX), "question", "questions");
-        format!("{campaign}: please answer {questions}, and somebody will look at it. /cancel stops this.")
+        format!("{campaign}: please answer {questions}, and somebody will look at your answers. /cancel stops this.")
     }
 
     fn question(&self, number: usize, of: usize, text: &str) -> String {
@@ -324,7 +324,7 @@ impl Texts for English {
     }
 
     fn not_possible(&self, campaign: &str) -> String {
-        format!("That does not go with {campaign} as it stands.")
+        format!("That is not possible for {campaign} at the moment.")
     }
 
     fn no_such_campaign(&self, code: &str) -> String {
