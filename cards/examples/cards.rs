@@ -1,8 +1,13 @@
-//! Draws the ticket for several people into a directory, to be looked at.
+//! Draws cards for several people into a directory, to be looked at: on the
+//! ticket and, with the usual layout, on pictures.
 //!
-//! `cargo run -p cards --example cards -- DIRECTORY`
+//! `cargo run -p cards --example cards -- DIRECTORY [PICTURE …]`
 
-use std::{error::Error, fs, path::PathBuf};
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cards::{Layout, Renderer, Values, deep_link};
 
@@ -41,7 +46,13 @@ const CARDS: [[&str; 6]; 6] = [
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = PathBuf::from(std::env::args().nth(1).ok_or("name a directory")?);
     let renderer = Renderer::new();
-    let ticket = renderer.ticket();
+    let mut papers = vec![(String::new(), renderer.ticket(), Layout::ticket())];
+    for picture in std::env::args().skip(2) {
+        let background = renderer.background(&fs::read(&picture)?)?;
+        let layout = Layout::usual(background.width(), background.height());
+        let name = Path::new(&picture).file_stem().unwrap_or_default().to_string_lossy();
+        papers.push((format!("{name}-"), background, layout));
+    }
     for [file, holder, campaign, benefit, validity, code] in CARDS {
         let values = Values {
             code: code.to_owned(),
@@ -51,7 +62,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             benefit: benefit.to_owned(),
             link: deep_link("promo_stack_bot", "c-SUMMER26")?,
         };
-        fs::write(directory.join(format!("{file}.png")), renderer.render(&ticket, &Layout::ticket(), &values)?)?;
+        for (name, background, layout) in &papers {
+            fs::write(directory.join(format!("{name}{file}.png")), renderer.render(background, layout, &values)?)?;
+        }
     }
     Ok(())
 }

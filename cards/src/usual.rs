@@ -37,24 +37,27 @@ impl Layout {
         Self::stub(width, height, code, margin)
     }
 
+    /// The code on top, as wide as the plate: it has a margin of its own.
     fn stub(width: u32, height: u32, code: u32, margin: u32) -> Self {
         let rows: u32 = ROWS.iter().map(|(_, share, ..)| of(code, *share)).sum();
-        let padding = (code / 14).min((height.saturating_sub(code + rows)) / 2).max(1);
-        let (wide, high) = (code + 2 * padding, code + rows + 2 * padding);
+        let padding = (code / 14).min(height.saturating_sub(code + rows) / 3).max(1);
+        let wide = code + 2 * padding;
+        let high = wide + rows + padding;
         let x = if height > width { (width - wide) / 2 } else { width - wide - margin.min(width - wide) };
         let y = if height > width { height - high - margin.min(height - high) } else { (height - high) / 2 };
-        let mut fields = vec![plate([x, y, wide, high]), qr([x + padding, y + padding, code, code])];
-        write(&mut fields, Align::Centre, [x + padding, y + padding + code, code], code);
+        let mut fields = vec![plate([x, y, wide, high]), qr([x, y, wide, wide])];
+        write(&mut fields, Align::Centre, [x + padding, y + wide, code], code);
         Self { fields }
     }
 
+    /// The code at the left, as high as the plate.
     fn lying(width: u32, height: u32, code: u32, margin: u32) -> Self {
         let padding = code / 14;
         let (x, wide, high) = (margin, width - 2 * margin, code + 2 * padding);
         let y = height - high - margin.min(height - high);
         let rows: u32 = ROWS.iter().map(|(_, share, ..)| of(code, *share)).sum();
-        let mut fields = vec![plate([x, y, wide, high]), qr([x + padding, y + padding, code, code])];
-        let left = x + 2 * padding + code;
+        let mut fields = vec![plate([x, y, wide, high]), qr([x, y, high, high])];
+        let left = x + high;
         let texts = [left, y + (high - rows) / 2, x + wide - padding - left];
         write(&mut fields, Align::Left, texts, code);
         Self { fields }

@@ -175,7 +175,7 @@ impl Change<'_> {
     async fn write(&self, connection: &mut PgConnection, id: Uuid, event: &Event) -> Result<(), sqlx::Error> {
         sqlx::query!(
             "update templates \
-                set name = coalesce($2, name), layout = coalesce($3, layout), \
+                set name = coalesce($2, name), layout = coalesce($3::json, layout), \
                     archived_at = case when not $5 then coalesce($4, archived_at) end, updated_at = $6, version = $7 \
               where id = $1",
             id,

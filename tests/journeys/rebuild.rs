@@ -91,6 +91,15 @@ async fn rebuilt_read_models_equal_the_live_ones() {
     }
     coupons(&process).await;
     template(&process).await;
+    // What time alone brings is over before anything is compared.
+    crate::support::eventually("the short reservation to end", async || {
+        let ended: i64 = sqlx::query_scalar("select count(*) from reservations where state = 'expired'")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        (ended == 1).then_some(())
+    })
+    .await;
     for text in ["To all", "To all again"] {
         let answer = process.post("/api/broadcast", &json!({"text": text})).await;
         assert!(answer.status().is_success());
