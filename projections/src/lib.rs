@@ -12,6 +12,7 @@ pub mod campaigns;
 pub mod coupons;
 pub mod page;
 pub mod redemptions;
+pub mod statistics;
 
 use aggregates::Fact;
 use chrono::{DateTime, Utc};
@@ -75,11 +76,12 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 6] {
+pub fn all() -> [&'static dyn Projection; 7] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
         &coupons::Coupons,
+        &statistics::Statistics,
         &bot_users::BotUsers,
         &bot_usage::BotUsage,
         &broadcasts::Broadcasts,
