@@ -29,9 +29,11 @@ mod pages;
 mod params;
 pub mod problem;
 mod progress;
+mod publications;
 mod recipients;
 mod redemptions;
 mod refusal;
+mod statistics;
 mod telegram;
 mod terms_json;
 
@@ -73,8 +75,8 @@ const DESCRIPTION: &str = include_str!("http/description.md");
 type Apis = (
     campaigns::Campaigns,
     redemptions::Redemptions,
-    coupons::Coupons,
-    batches::Batches,
+    statistics::Statistics,
+    (coupons::Coupons, batches::Batches, publications::Publications),
     cards::Cards,
     broadcasts::Broadcasts,
     recipients::Recipients,
@@ -92,8 +94,8 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
     let apis = (
         campaigns::Campaigns(app.clone()),
         redemptions::Redemptions(app.clone()),
-        coupons::Coupons(app.clone()),
-        batches::Batches(app.clone()),
+        statistics::Statistics(app.clone()),
+        (coupons::Coupons(app.clone()), batches::Batches(app.clone()), publications::Publications(app.clone())),
         cards::Cards(app.clone()),
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),

@@ -281,9 +281,10 @@ impl Sums {
         reservation: Uuid,
     ) -> Result<(), sqlx::Error> {
         self.of(campaign).reserved -= 1;
-        let batch = sqlx::query_scalar!("delete from statistics_held where reservation = $1 returning batch", reservation)
-            .fetch_optional(connection)
-            .await?;
+        let batch =
+            sqlx::query_scalar!("delete from statistics_held where reservation = $1 returning batch", reservation)
+                .fetch_optional(connection)
+                .await?;
         if let Some(batch) = batch {
             *self.taken.entry(batch).or_default() -= 1;
         }
@@ -391,12 +392,8 @@ async fn write_batch(
 
 async fn hold(connection: &mut PgConnection, reservation: Uuid, coupon: Option<UniqueCode>) -> Result<(), sqlx::Error> {
     let Some(code) = coupon else { return Ok(()) };
-    sqlx::query!(
-        "insert into statistics_held (reservation, batch) values ($1, $2)",
-        reservation,
-        code.batch as i32
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("insert into statistics_held (reservation, batch) values ($1, $2)", reservation, code.batch as i32)
+        .execute(connection)
+        .await?;
     Ok(())
 }
