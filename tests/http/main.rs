@@ -14,6 +14,8 @@ mod events;
 mod input;
 mod lists;
 mod operations;
+mod statistics;
+mod tables;
 mod traces;
 mod webhook;
 mod world;

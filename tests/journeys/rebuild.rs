@@ -99,7 +99,7 @@ async fn rebuilt_read_models_equal_the_live_ones() {
 
     // What is wrong in the live tables, and what is missing, must be right afterwards.
     sqlx::query("update campaigns set redeemed = 0, name = 'wrong'").execute(&world.pool).await.unwrap();
-    for table in ["redemptions", "batches", "reservations"] {
+    for table in ["redemptions", "batches", "reservations", "statistics_days", "statistics_totals"] {
         sqlx::query(&format!("delete from {table}")).execute(&world.pool).await.unwrap();
     }
     let rebuilt = Command::new(env!("CARGO_BIN_EXE_promostack"))
