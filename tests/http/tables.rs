@@ -125,6 +125,15 @@ async fn some_of_each(world: &World) -> String {
     crate::webhook::say(world, 1, 501, "/start").await;
     until(async || !world.get("/api/bot-users").await.json["items"].as_array().unwrap().is_empty()).await;
     world.key("reporting", &["campaigns:read"]).await;
+    // The reply to them finds nobody; it is left alone from then on.
+    until(async || {
+        let left = sqlx::query(
+            "update jobs set dead_at = now() \
+              where kind = 'telegram_message' and last_error is not null and locked_until is null and dead_at is null",
+        );
+        left.execute(&world.app.pool).await.unwrap().rows_affected() == 1
+    })
+    .await;
     let last = world.app.log.last_position().await.unwrap();
     for list in ["campaigns", "redemptions", "bot-users", &format!("campaigns/{id}/publications")] {
         assert_eq!(world.get(&format!("/api/{list}?min_position={last}")).await.status, 200);
@@ -184,14 +193,7 @@ async fn every_list_has_its_table() {
         compared.push((path, rows.len()));
     }
     let empty: Vec<_> = compared.iter().filter(|(_, rows)| *rows == 0).map(|(path, _)| path.as_str()).collect();
-    assert_eq!(
-        empty,
-        ["/api/jobs".to_owned(), format!("/api/broadcasts/{broadcast_id}/recipients")]
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>(),
-        "{compared:?}"
-    );
+    assert_eq!(empty, [format!("/api/broadcasts/{broadcast_id}/recipients")], "{compared:?}");
     assert!(compared.len() >= 14, "{compared:?}");
     world.end().await;
 }
