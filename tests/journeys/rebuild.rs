@@ -85,6 +85,14 @@ async fn rebuilt_read_models_equal_the_live_ones() {
         (completed == 2).then_some(())
     })
     .await;
+    crate::support::eventually("a reservation to expire", async || {
+        let expired: i64 = sqlx::query_scalar("select count(*) from reservations where state = 'expired'")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        (expired == 1).then_some(())
+    })
+    .await;
     world.settled().await;
     let live = rows(&world).await;
     assert!(live.iter().all(|(_, rows)| !rows.is_empty()), "{live:?}");
