@@ -29,9 +29,11 @@ mod pages;
 mod params;
 pub mod problem;
 mod progress;
+mod publications;
 mod recipients;
 mod redemptions;
 mod refusal;
+mod statistics;
 mod submissions;
 mod telegram;
 mod template_json;
@@ -78,8 +80,9 @@ const DESCRIPTION: &str = include_str!("http/description.md");
 
 /// In groups: a tuple of services has a limit.
 type Apis = (
-    (campaigns::Campaigns, redemptions::Redemptions, submissions::Submissions),
-    (coupons::Coupons, batches::Batches, misses::Misses, cards::Cards, templates::Templates),
+    (campaigns::Campaigns, redemptions::Redemptions, statistics::Statistics, submissions::Submissions),
+    (coupons::Coupons, batches::Batches, publications::Publications, misses::Misses),
+    (cards::Cards, templates::Templates),
     (broadcasts::Broadcasts, recipients::Recipients, progress::Progress, bot_users::BotUsers),
     (events::Events, operations::Operations, login::Session, keys::Keys),
     (telegram::TelegramWebhook, health::HealthApi),
@@ -89,15 +92,16 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
     let campaigns = (
         campaigns::Campaigns(app.clone()),
         redemptions::Redemptions(app.clone()),
+        statistics::Statistics(app.clone()),
         submissions::Submissions(app.clone()),
     );
     let coupons = (
         coupons::Coupons(app.clone()),
         batches::Batches(app.clone()),
+        publications::Publications(app.clone()),
         misses::Misses(app.clone()),
-        cards::Cards(app.clone()),
-        templates::Templates(app.clone()),
     );
+    let cards = (cards::Cards(app.clone()), templates::Templates(app.clone()));
     let people = (
         broadcasts::Broadcasts(app.clone()),
         recipients::Recipients(app.clone()),
@@ -112,7 +116,7 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
     );
     let outside =
         (telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() }, health::HealthApi(app.clone()));
-    let apis = (campaigns, coupons, people, inside, outside);
+    let apis = (campaigns, coupons, cards, people, inside, outside);
     OpenApiService::new(apis, "PromoStack", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .server("/")

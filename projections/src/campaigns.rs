@@ -103,6 +103,42 @@ pub async fn exists(executor: impl PgExecutor<'_>, id: Uuid) -> Result<bool, sql
         .await
 }
 
+/// How many campaigns are in each status that any is in.
+///
+/// # Errors
+/// What the database says.
+pub async fn by_status(executor: impl PgExecutor<'_>) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    let rows = sqlx::query!(r#"select status, count(*) as "count!" from campaigns group by status order by status"#)
+        .fetch_all(executor)
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.status, row.count)).collect())
+}
+
+/// Campaigns that can be redeemed, now or soon, and end after one instant and
+/// not after another; up to `limit`, those that end first.
+///
+/// # Errors
+/// What the database says.
+pub async fn ending(
+    executor: impl PgExecutor<'_>,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Row>, sqlx::Error> {
+    sqlx::query_as!(
+        Row,
+        r#"select id, name, code, status, terms as "terms: _", starts_at, ends_at, total_limit, limit_per_person, redeemed,
+                  reserved, released, published, template, created_at, updated_at, version
+             from campaigns where status in ('scheduled', 'active', 'paused') and ends_at > $1 and ends_at <= $2
+            order by ends_at, id limit $3"#,
+        after,
+        until,
+        limit
+    )
+    .fetch_all(executor)
+    .await
+}
+
 /// A page of campaigns.
 ///
 /// # Errors

@@ -3,10 +3,14 @@
 use aggregates::{Fact, UniqueCode, campaign};
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sqlx::{FromRow, PgConnection, PgExecutor};
+use sqlx::{FromRow, PgConnection, PgExecutor, Postgres, QueryBuilder};
 use uuid::Uuid;
 
-use crate::{Event, Projection, ProjectionError, stream_uuid};
+use crate::{
+    Event, Projection, ProjectionError,
+    page::{Cursor, Key, Page, page},
+    stream_uuid,
+};
 
 /// The projection.
 pub struct Coupons;
@@ -92,6 +96,111 @@ pub async fn batches(executor: impl PgExecutor<'_>, campaign: Uuid) -> Result<Ve
     )
     .fetch_all(executor)
     .await
+}
+
+/// A coupon that was given to somebody.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Publication {
+    /// Its id.
+    pub id: Uuid,
+    /// Of which campaign.
+    pub campaign_id: Uuid,
+    /// To whom.
+    pub person: Uuid,
+    /// Their Telegram user id, if they came from there.
+    pub telegram_id: Option<i64>,
+    /// The batch of the unique code; none: the shared code.
+    pub batch: Option<i32>,
+    /// Its place in the batch.
+    pub index: Option<i32>,
+    /// When.
+    pub published_at: DateTime<Utc>,
+    /// Of its event.
+    pub position: i64,
+}
+
+/// A page of a campaign's publications, the newest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn publications(
+    executor: impl PgExecutor<'_>,
+    campaign: Uuid,
+    person: Option<Uuid>,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<Publication>, sqlx::Error> {
+    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
+        "select id, campaign_id, person, telegram_id, batch, index, published_at, position from publications \
+          where campaign_id = ",
+    );
+    query.push_bind(campaign);
+    if let Some(person) = person {
+        query.push(" and person = ").push_bind(person);
+    }
+    if let Some(Cursor { key: Key::Number(position), .. }) = after {
+        query.push(" and position < ").push_bind(*position);
+    }
+    query.push(" order by position desc limit ").push_bind(limit + 1);
+    let rows: Vec<Publication> = query.build_query_as().fetch_all(executor).await?;
+    Ok(page(rows, limit, |row| Cursor { key: Key::Number(row.position), id: row.id }))
+}
+
+/// A redemption that is or was kept free for somebody.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct Reservation {
+    /// Its id.
+    pub id: Uuid,
+    /// Of which campaign.
+    pub campaign_id: Uuid,
+    /// For whom.
+    pub person: Uuid,
+    /// The batch of the unique code; none: the shared code.
+    pub batch: Option<i32>,
+    /// Its place in the batch.
+    pub index: Option<i32>,
+    /// Until when it is kept free, or was to be.
+    pub until: DateTime<Utc>,
+    /// `standing`, `redeemed`, `cancelled` or `expired`.
+    pub state: String,
+}
+
+/// Which reservations to list; `None` matches all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReservationFilter {
+    /// For this person.
+    pub person: Option<Uuid>,
+    /// In this state.
+    pub state: Option<&'static str>,
+}
+
+/// A page of a campaign's reservations, those that end last first.
+///
+/// # Errors
+/// What the database says.
+pub async fn reservations(
+    executor: impl PgExecutor<'_>,
+    campaign: Uuid,
+    filter: ReservationFilter,
+    after: Option<&Cursor>,
+    limit: i64,
+) -> Result<Page<Reservation>, sqlx::Error> {
+    let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new(
+        "select id, campaign_id, person, batch, index, until, state from reservations where campaign_id = ",
+    );
+    query.push_bind(campaign);
+    if let Some(person) = filter.person {
+        query.push(" and person = ").push_bind(person);
+    }
+    if let Some(state) = filter.state {
+        query.push(" and state = ").push_bind(state);
+    }
+    if let Some(Cursor { key: Key::Time(until), id }) = after {
+        query.push(" and (until, id) < (").push_bind(*until).push(", ").push_bind(*id).push(")");
+    }
+    query.push(" order by until desc, id desc limit ").push_bind(limit + 1);
+    let rows: Vec<Reservation> = query.build_query_as().fetch_all(executor).await?;
+    Ok(page(rows, limit, |row| Cursor { key: Key::Time(row.until), id: row.id }))
 }
 
 /// The campaign and place of a code that was imported.

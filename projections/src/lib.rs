@@ -14,6 +14,7 @@ pub mod misses;
 pub mod overview;
 pub mod page;
 pub mod redemptions;
+pub mod statistics;
 pub mod submissions;
 pub mod templates;
 
@@ -79,11 +80,12 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 9] {
+pub fn all() -> [&'static dyn Projection; 10] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
         &coupons::Coupons,
+        &statistics::Statistics,
         &bot_users::BotUsers,
         &bot_usage::BotUsage,
         &broadcasts::Broadcasts,

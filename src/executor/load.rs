@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures_util::TryStreamExt;
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::{mpsc, oneshot};
 
@@ -9,8 +10,10 @@ use crate::log::{LogError, StreamName};
 
 /// Streams loaded by one query at the most.
 const BATCH: usize = 1_024;
-/// Events of one stream in one page.
+/// Events of one stream in its first page, and in each page after that: few
+/// streams have a second one, and those may have a million.
 const PAGE: i64 = 1_000;
+const LONG_PAGE: i64 = 10_000;
 
 /// An event as a stream is loaded from it.
 pub(super) struct Loaded {
@@ -32,7 +35,23 @@ pub(super) struct PageOfStream {
 struct Request {
     stream: StreamName,
     after: i64,
+    /// Events at the most.
+    most: i64,
     answer: oneshot::Sender<Result<PageOfStream, Arc<sqlx::Error>>>,
+}
+
+/// A page on its way.
+pub(super) struct Loading(oneshot::Receiver<Result<PageOfStream, Arc<sqlx::Error>>>);
+
+impl Loading {
+    /// Waits for it.
+    pub(super) async fn page(self) -> Result<PageOfStream, LogError> {
+        self.0.await.map_err(|_| LogError::Closed)?.map_err(|error| LogError::Unavailable {
+            operation: "load a stream",
+            // One query served many; each of them is told the same.
+            source: sqlx::Error::Protocol(error.to_string()),
+        })
+    }
 }
 
 /// Loads streams for the executors of a process. Cheap to clone.
@@ -58,20 +77,26 @@ impl Loader {
         (Self(sender), LoadTask { pool, connection: None, requests })
     }
 
+    /// The events of a stream after a sequence number.
     pub(super) async fn load(&self, stream: &StreamName, after: i64) -> Result<PageOfStream, LogError> {
+        self.ask(stream, after, PAGE).await?.page().await
+    }
+
+    /// Has the next of many pages loaded, to be waited for later.
+    pub(super) async fn load_on(&self, stream: &StreamName, after: i64) -> Result<Loading, LogError> {
+        self.ask(stream, after, LONG_PAGE).await
+    }
+
+    async fn ask(&self, stream: &StreamName, after: i64, most: i64) -> Result<Loading, LogError> {
         if stream.id.contains('\0') {
             // PostgreSQL would refuse the whole query, with everybody else's streams.
             let source = sqlx::Error::Encode("a stream's id contains a NUL character".into());
             return Err(LogError::Unstorable { source });
         }
         let (answer, loaded) = oneshot::channel();
-        let request = Request { stream: stream.clone(), after, answer };
+        let request = Request { stream: stream.clone(), after, most, answer };
         self.0.send(request).await.map_err(|_| LogError::Closed)?;
-        loaded.await.map_err(|_| LogError::Closed)?.map_err(|error| LogError::Unavailable {
-            operation: "load a stream",
-            // One query served many; each of them is told the same.
-            source: sqlx::Error::Protocol(error.to_string()),
-        })
+        Ok(Loading(loaded))
     }
 }
 
@@ -80,58 +105,66 @@ impl LoadTask {
     pub async fn run(mut self) {
         let mut requests = Vec::with_capacity(BATCH);
         while self.requests.recv_many(&mut requests, BATCH).await > 0 {
-            match self.load(&requests).await {
-                Ok(mut pages) => {
-                    for (n, request) in requests.drain(..).enumerate() {
-                        let page = pages.remove(&(n as i64 + 1)).unwrap_or(PageOfStream { events: vec![], last: true });
-                        let _ = request.answer.send(Ok(page));
-                    }
+            // Those that have a whole page to come do not hold up the others.
+            let long = requests.extract_if(.., |request| request.most == LONG_PAGE).collect();
+            for requests in [std::mem::take(&mut requests), long] {
+                self.answer(requests).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self, requests: Vec<Request>) {
+        let Some(most) = requests.first().map(|request| request.most) else { return };
+        match self.load(&requests, most).await {
+            Ok(mut pages) => {
+                for (n, request) in (1..).zip(requests) {
+                    let page = pages.remove(&n).unwrap_or(PageOfStream { events: vec![], last: true });
+                    let _ = request.answer.send(Ok(page));
                 }
-                Err(error) => {
-                    let error = Arc::new(error);
-                    for request in requests.drain(..) {
-                        let _ = request.answer.send(Err(error.clone()));
-                    }
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                for request in requests {
+                    let _ = request.answer.send(Err(error.clone()));
                 }
             }
         }
     }
 
-    async fn load(&mut self, requests: &[Request]) -> Result<Pages, sqlx::Error> {
+    async fn load(&mut self, requests: &[Request], most: i64) -> Result<Pages, sqlx::Error> {
         if let Some(mut kept) = self.connection.take()
-            && let Ok(pages) = load(&mut kept, requests).await
+            && let Ok(pages) = load(&mut kept, requests, most).await
         {
             self.connection = Some(kept);
             return Ok(pages);
         }
         // There was none, or it was lost: a new one decides.
         let mut fresh = self.pool.acquire().await?.detach();
-        let pages = load(&mut fresh, requests).await?;
+        let pages = load(&mut fresh, requests, most).await?;
         self.connection = Some(fresh);
         Ok(pages)
     }
 }
 
 /// Pages by the number of their request, from 1.
-async fn load(connection: &mut PgConnection, requests: &[Request]) -> Result<Pages, sqlx::Error> {
+async fn load(connection: &mut PgConnection, requests: &[Request], most: i64) -> Result<Pages, sqlx::Error> {
     let kinds: Vec<&str> = requests.iter().map(|request| request.stream.kind).collect();
     let ids: Vec<&str> = requests.iter().map(|request| &*request.stream.id).collect();
     let after: Vec<i64> = requests.iter().map(|request| request.after).collect();
-    let rows: Vec<(i64, i64, i64, String, String, String)> = sqlx::query_as(
+    let mut rows = sqlx::query_as::<_, (i64, i64, i64, String, String, String)>(
         "select n, sequence, position, event_type, event_version, payload from load_streams($1, $2, $3, $4)",
     )
     .bind(kinds)
     .bind(ids)
     .bind(after)
-    .bind(PAGE)
-    .fetch_all(connection)
-    .await?;
+    .bind(most)
+    .fetch(connection);
     let mut pages = Pages::new();
-    for (n, sequence, position, name, version, payload) in rows {
+    while let Some((n, sequence, position, name, version, payload)) = rows.try_next().await? {
         pages.entry(n).or_default().events.push(Loaded { sequence, position, name, version, payload });
     }
     for page in pages.values_mut() {
-        page.last = (page.events.len() as i64) < PAGE;
+        page.last = (page.events.len() as i64) < most;
     }
     Ok(pages)
 }

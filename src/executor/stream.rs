@@ -6,7 +6,7 @@ use aggregates::Decide;
 use cqrs_es::DomainEvent;
 use tokio::sync::oneshot;
 
-use super::{Loader, SendError, Wish};
+use super::{Loader, SendError, Wish, load::Loading};
 use crate::{
     clock::Clock,
     log::{Append, Log, LogError, NewEvent, Outcome, StreamName, Ticket},
@@ -50,9 +50,55 @@ struct State<A: Decide> {
     /// Raised when an append fails: whatever was decided on top of it is void.
     epoch: u64,
     durable: At<A>,
-    /// `durable` and the events that are queued or being committed.
-    ahead: At<A>,
+    /// `durable` and the events that are queued or being committed; none when
+    /// there are none, so that a stream at rest is in memory once.
+    ahead: Option<At<A>>,
+    /// Decisions that are queued or being committed, with and without events.
     pending: usize,
+}
+
+impl<A: Decide> State<A> {
+    /// What the next command is decided on.
+    fn newest(&self) -> &At<A> {
+        self.ahead.as_ref().unwrap_or(&self.durable)
+    }
+
+    /// Adds decided events to what runs ahead.
+    fn run_ahead(&mut self, events: &[A::Event]) {
+        if events.is_empty() {
+            return;
+        }
+        let ahead = self.ahead.get_or_insert_with(|| self.durable.clone());
+        for event in events {
+            ahead.state.apply(event.clone());
+            ahead.version += 1;
+        }
+    }
+
+    /// The decision that was queued first is in the log, its events from
+    /// `position` on.
+    fn written(&mut self, position: i64, events: Vec<A::Event>) {
+        self.pending = self.pending.saturating_sub(1);
+        let count = events.len() as i64;
+        if count > 0 {
+            self.durable.position = position + count - 1;
+        }
+        match self.ahead.take_if(|_| self.pending == 0) {
+            // Nothing else is under way: this is all that ran ahead.
+            Some(ahead) => (self.durable.state, self.durable.version) = (ahead.state, ahead.version),
+            None => {
+                events.into_iter().for_each(|event| self.durable.state.apply(event));
+                self.durable.version += count;
+            }
+        }
+    }
+
+    /// What was decided is void, for the log has taken another course.
+    fn give_up(&mut self) {
+        self.epoch += 1;
+        self.fresh = false;
+        self.ahead = None;
+    }
 }
 
 #[derive(Clone)]
@@ -69,7 +115,7 @@ impl<A: Decide> Stream<A> {
         Self {
             name,
             loading: tokio::sync::Mutex::default(),
-            state: Mutex::new(State { fresh: false, epoch: 0, durable: start.clone(), ahead: start, pending: 0 }),
+            state: Mutex::new(State { fresh: false, epoch: 0, durable: start, ahead: None, pending: 0 }),
         }
     }
 
@@ -91,6 +137,7 @@ impl<A: Decide> Stream<A> {
             }
         }
         let _one_at_a_time = self.loading.lock().await;
+        let mut next = None;
         loop {
             let (fresh, version) = {
                 let state = self.lock();
@@ -99,7 +146,14 @@ impl<A: Decide> Stream<A> {
             if fresh {
                 return Ok(());
             }
-            let page = loader.load(&self.name, version).await?;
+            let page = match next.take() {
+                Some((after, loading)) if after == version => Loading::page(loading).await?,
+                _ => loader.load(&self.name, version).await?,
+            };
+            if let Some(last) = page.events.last().filter(|_| !page.last) {
+                // Is read while this one is taken in.
+                next = Some((last.sequence, loader.load_on(&self.name, last.sequence).await?));
+            }
             let mut state = self.lock();
             // (Fresh meanwhile: somebody expected a new stream, and decides on it already.)
             if state.fresh || state.durable.version != version {
@@ -109,7 +163,7 @@ impl<A: Decide> Stream<A> {
                 state.durable.take(event)?;
             }
             if page.last {
-                state.ahead = state.durable.clone();
+                state.ahead = None;
                 state.pending = 0;
                 state.fresh = true;
             }
@@ -130,16 +184,16 @@ impl<A: Decide> Stream<A> {
             return Ok(Decided::Early(Attempt::Conflict));
         }
         if let Some(expected) = wish.expected
-            && expected != state.ahead.version
+            && expected != state.newest().version
         {
-            return Ok(Decided::Early(Attempt::Precondition { expected, found: state.ahead.version }));
+            return Ok(Decided::Early(Attempt::Precondition { expected, found: state.newest().version }));
         }
-        let result = state.ahead.state.decide(&wish.command);
+        let result = state.newest().state.decide(&wish.command);
         let events = result.as_ref().map_or(&[][..], Vec::as_slice);
         let once = wish.once.clone().filter(|once| result.is_ok() || once.keeps_refusals);
         let append = Append {
             stream: self.name.clone(),
-            next: state.ahead.version + 1,
+            next: state.newest().version + 1,
             events: events.iter().map(|event| stored(event, clock)).collect::<Result<_, _>>()?,
             cause: wish.cause.clone(),
             refusal: match (&result, &once) {
@@ -151,11 +205,8 @@ impl<A: Decide> Stream<A> {
         let ticket = InFlight { stream: self.clone(), epoch: state.epoch, events: events.to_vec(), answer };
         log.submit(append, Box::new(ticket))?;
         state.pending += 1;
-        for event in events {
-            state.ahead.state.apply(event.clone());
-            state.ahead.version += 1;
-        }
-        let version = state.ahead.version;
+        state.run_ahead(events);
+        let version = state.newest().version;
         Ok(Decided::Waiting(Decision { result, version }))
     }
 
@@ -216,19 +267,9 @@ impl<A: Decide> Ticket for InFlight<A> {
         let mut state = self.stream.lock();
         if state.epoch == self.epoch {
             match &outcome {
-                Outcome::Written { position } => {
-                    state.pending = state.pending.saturating_sub(1);
-                    for (position, event) in (*position..).zip(self.events) {
-                        state.durable.state.apply(event);
-                        state.durable.version += 1;
-                        state.durable.position = position;
-                    }
-                }
-                Outcome::Repeated if self.events.is_empty() => state.pending = state.pending.saturating_sub(1),
-                Outcome::Conflict | Outcome::Repeated | Outcome::Failed(_) => {
-                    state.epoch += 1;
-                    state.fresh = false;
-                }
+                Outcome::Written { position } => state.written(*position, self.events),
+                Outcome::Repeated if self.events.is_empty() => state.written(0, vec![]),
+                Outcome::Conflict | Outcome::Repeated | Outcome::Failed(_) => state.give_up(),
             }
         }
         let last = state.durable.position;

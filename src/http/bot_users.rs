@@ -1,26 +1,23 @@
 //! Who uses the bot, and what for.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::stream;
 use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json, types::Example};
 use projections::{
     bot_usage,
     bot_users::{self, Filter, Row},
-    page::Key,
+    page::{Cursor, Key},
 };
 use uuid::Uuid;
 
 use super::{
     Tags,
     auth::{Allowed, BotUsersRead},
-    csv::{Columns, Table, line},
+    csv::{Columns, PIECE, Table, line, pieces, time},
     params::{At, cursor, example_cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind, Problem},
 };
 use crate::app::App;
-
-/// People read at a time for a table.
-const PIECE: i64 = 1_000;
 
 pub(super) struct BotUsers(pub(super) App);
 
@@ -166,7 +163,6 @@ impl Columns for UsageTable {
 }
 
 fn row_line(row: &Row) -> String {
-    let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
     line(&[
         &row.person.to_string(),
         &row.telegram_id.to_string(),
@@ -263,13 +259,11 @@ impl BotUsers {
     ) -> Answer<Table<BotUserTable>> {
         let filter = self.filter(status.0, language.0, active_within_days.0);
         let pool = self.0.pool.clone();
-        let lines = stream::try_unfold(Some(None), move |after| {
+        let lines = pieces(move |after: Option<Cursor>| {
             let (pool, filter) = (pool.clone(), filter.clone());
             async move {
-                let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
-                let page = bot_users::list(&pool, &filter, Option::as_ref(&after), PIECE).await?;
-                let more = page.next.map(Some);
-                Ok(Some((page.rows.iter().map(row_line).collect::<String>(), more)))
+                let page = bot_users::list(&pool, &filter, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
             }
         });
         Ok(Table::named("bot-users", lines))

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::{
     body::{Fields, Input, count, flag, id, instant, text},
+    csv::{Columns, line, maybe, time},
     mutation::EXAMPLE_ID,
     params::example_cursor,
     problem::{Answer, Kind, Problem},
@@ -102,6 +103,10 @@ pub(super) struct BroadcastAudience {
     /// Only those who redeemed the campaign with this id.
     #[oai(nullable)]
     redeemed: Option<Uuid>,
+    /// Only those who hold a coupon of the campaign with this id: one that was given to them or is kept free for them, and
+    /// was neither redeemed nor taken back.
+    #[oai(nullable)]
+    holds: Option<Uuid>,
     /// Only those whose client speaks this language; `pt` means `pt-br`, too.
     #[oai(nullable, validator(min_length = 2, max_length = 35, pattern = "^[A-Za-z0-9-]+$"))]
     language: Option<String>,
@@ -109,7 +114,7 @@ pub(super) struct BroadcastAudience {
 
 impl Example for BroadcastAudience {
     fn example() -> Self {
-        Self { active_within_days: Some(30), redeemed: None, language: Some("en".to_owned()) }
+        Self { active_within_days: Some(30), redeemed: None, holds: None, language: Some("en".to_owned()) }
     }
 }
 
@@ -120,6 +125,7 @@ impl Input for BroadcastAudience {
         Some(Self {
             active_within_days: fields.optional("active_within_days", count),
             redeemed: fields.optional("redeemed", id),
+            holds: fields.optional("holds", id),
             language: fields.optional("language", text),
         })
     }
@@ -127,8 +133,8 @@ impl Input for BroadcastAudience {
 
 impl From<broadcast::Audience> for BroadcastAudience {
     fn from(audience: broadcast::Audience) -> Self {
-        let broadcast::Audience { active_within_days, redeemed, language } = audience;
-        Self { active_within_days, redeemed, language }
+        let broadcast::Audience { active_within_days, redeemed, holds, language } = audience;
+        Self { active_within_days, redeemed, holds, language }
     }
 }
 
@@ -231,6 +237,7 @@ impl BroadcastDraft {
             audience: broadcast::Audience {
                 active_within_days: audience.active_within_days,
                 redeemed: audience.redeemed,
+                holds: audience.holds,
                 language: audience.language,
             },
         }
@@ -369,6 +376,50 @@ impl Broadcast {
             version: row.version,
         })
     }
+}
+
+/// Broadcasts in a table.
+pub(super) struct BroadcastTable;
+
+impl Columns for BroadcastTable {
+    const NAMES: &'static str = "id,status,format,text,photo,active_within_days,redeemed,holds,language,send_at,recipients,\
+                                 pending,sending,sent,failed,gone,unconfirmed,created_at,updated_at,started_at,finished_at,\
+                                 version";
+    const EXAMPLE: &'static str = "01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,completed,plain,Gold week begins: send me GOLD10.,,\
+                                   30,,,en,,1204,0,0,1193,0,11,0,2027-01-15T09:00:00.000000Z,\
+                                   2027-01-15T09:05:00.000000Z,2027-01-15T09:01:00.000000Z,2027-01-15T09:05:00.000000Z,4";
+}
+
+pub(super) fn row_line(row: &Row, counts: &[(Uuid, Counts)]) -> String {
+    let Letter { message, audience } = &row.letter.0;
+    let counts = counts.iter().find(|(of, _)| *of == row.id).map(|(_, counts)| *counts).unwrap_or_default();
+    let Counts { pending, sending, sent, failed, gone, unconfirmed } = counts;
+    let counts = [pending, sending, sent, failed, gone, unconfirmed].map(|count| count.to_string());
+    let [pending, sending, sent, failed, gone, unconfirmed] = &counts;
+    line(&[
+        &row.id.to_string(),
+        &row.status,
+        if message.html { "html" } else { "plain" },
+        &message.text,
+        message.photo.as_deref().unwrap_or_default(),
+        &maybe(audience.active_within_days),
+        &maybe(audience.redeemed),
+        &maybe(audience.holds),
+        audience.language.as_deref().unwrap_or_default(),
+        &row.send_at.map(time).unwrap_or_default(),
+        &maybe(row.recipients),
+        pending,
+        sending,
+        sent,
+        failed,
+        gone,
+        unconfirmed,
+        &time(row.created_at),
+        &time(row.updated_at),
+        &row.started_at.map(time).unwrap_or_default(),
+        &row.finished_at.map(time).unwrap_or_default(),
+        &row.version.to_string(),
+    ])
 }
 
 /// A page of broadcasts.

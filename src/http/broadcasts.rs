@@ -7,14 +7,20 @@ use poem_openapi::{
     param::{Header, Query},
     payload::Json,
 };
-use projections::{broadcasts, page::Key};
+use projections::{
+    broadcasts,
+    page::{Cursor, Key},
+};
 use uuid::Uuid;
 
 use super::{
     Tags,
     auth::{Allowed, BroadcastsRead, BroadcastsWrite},
     body::Body,
-    broadcast_json::{Broadcast, BroadcastDraft, BroadcastPage, BroadcastPreview, BroadcastStatus},
+    broadcast_json::{
+        Broadcast, BroadcastDraft, BroadcastPage, BroadcastPreview, BroadcastStatus, BroadcastTable, row_line,
+    },
+    csv::{PIECE, Table, pieces},
     mutation::{Changed, Created, IfMatch, changed, created_at, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
@@ -140,6 +146,29 @@ impl Broadcasts {
             items: items.collect::<Answer<_>>()?,
             next_cursor: page.next.map(|cursor| cursor.to_string()),
         }))
+    }
+
+    /// Export broadcasts
+    ///
+    /// All in this status, the newest first, as CSV, each with how many recipients are in which state as of now.
+    #[oai(path = "/broadcasts.csv", method = "get", operation_id = "exportBroadcasts")]
+    async fn export(
+        &self,
+        _caller: Allowed<BroadcastsRead>,
+        /// Only broadcasts in this status.
+        status: Query<Option<BroadcastStatus>>,
+    ) -> Answer<Table<BroadcastTable>> {
+        let (pool, status) = (self.0.pool.clone(), status.0.map(Into::into));
+        let lines = pieces(move |after: Option<Cursor>| {
+            let pool = pool.clone();
+            async move {
+                let page = broadcasts::list(&pool, status, after.as_ref(), PIECE).await?;
+                let ids: Vec<Uuid> = page.rows.iter().map(|row| row.id).collect();
+                let counts = recipients::counts(&pool, &ids).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(|row| row_line(row, &counts)).collect(), page.next))
+            }
+        });
+        Ok(Table::named("broadcasts", lines))
     }
 
     /// Show a broadcast

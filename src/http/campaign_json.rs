@@ -9,13 +9,14 @@ use aggregates::{
 use chrono::{DateTime, Utc};
 use poem_openapi::{
     Enum, Object,
-    types::{Example, MaybeUndefined},
+    types::{Example, MaybeUndefined, ToJSON},
 };
 use projections::campaigns::{Row, Sort};
 use uuid::Uuid;
 
 use super::{
     body::{Fields, Input, count, flag, instant, text},
+    csv::{Columns, line, maybe, time},
     mutation::EXAMPLE_ID,
     problem::{Answer, Kind, Problem},
     terms_json::{Audience, Benefit, Money, Period, Question, audience, benefit, metadata, money, period, questions},
@@ -220,6 +221,43 @@ impl TryFrom<Row> for Campaign {
             version: row.version,
         })
     }
+}
+
+/// Campaigns in a table.
+pub(super) struct CampaignTable;
+
+impl Columns for CampaignTable {
+    const NAMES: &'static str = "id,name,status,code,benefit,starts_at,ends_at,total_limit,limit_per_person,limit_period,\
+                                 minimum_spend,audience,redeemed,reserved,released,published,created_at,updated_at,version";
+    const EXAMPLE: &'static str = "01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,Gold week,active,GOLD10,\
+                                   \"{\"\"kind\"\":\"\"free_days\"\",\"\"days\"\":30}\",2027-01-15T08:00:00.000000Z,\
+                                   2027-01-22T08:00:00.000000Z,500,1,ever,,everyone,17,2,1,0,2027-01-12T08:00:00.000000Z,\
+                                   2027-01-16T08:00:00.000000Z,20";
+}
+
+pub(super) fn row_line(row: &Row) -> String {
+    let terms = &row.terms.0;
+    line(&[
+        &row.id.to_string(),
+        &row.name,
+        &row.status,
+        row.code.as_deref().unwrap_or_default(),
+        &terms.benefit.clone().map(|benefit| Benefit::from(benefit).to_json_string()).unwrap_or_default(),
+        &row.starts_at.map(time).unwrap_or_default(),
+        &row.ends_at.map(time).unwrap_or_default(),
+        &maybe(row.total_limit),
+        &maybe(row.limit_per_person),
+        terms.limit_period.as_str(),
+        &maybe(terms.minimum_spend),
+        terms.audience.as_str(),
+        &row.redeemed.to_string(),
+        &row.reserved.to_string(),
+        &row.released.to_string(),
+        &row.published.to_string(),
+        &time(row.created_at),
+        &time(row.updated_at),
+        &row.version.to_string(),
+    ])
 }
 
 /// A page of campaigns.

@@ -7,7 +7,10 @@ use poem_openapi::{
     param::{Header, Query},
     payload::Json,
 };
-use projections::campaigns::{self, Filter};
+use projections::{
+    campaigns::{self, Filter},
+    page::Cursor,
+};
 use tokio::time::Duration;
 use uuid::Uuid;
 
@@ -15,7 +18,10 @@ use super::{
     Tags,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::Body,
-    campaign_json::{Campaign, CampaignPage, CampaignSort, CampaignStatus, NewTerms, TermsChange},
+    campaign_json::{
+        Campaign, CampaignPage, CampaignSort, CampaignStatus, CampaignTable, NewTerms, TermsChange, row_line,
+    },
+    csv::{PIECE, Table, pieces},
     mutation::{Changed, Created, IfMatch, changed, created, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
@@ -91,17 +97,44 @@ impl Campaigns {
     ) -> Answer<Json<CampaignPage>> {
         let (sort, descending) = sort.0.column();
         let after = self::cursor(cursor.0.as_ref(), |cursor| sort.fits(cursor))?;
-        let code = match code.0 {
-            Some(code) => Some(super::campaign_json::code(code)?),
-            None => None,
-        };
+        let filter = filter(status.0, code.0, q.0)?;
         shows(&self.0, "campaigns", min_position.0, wait_ms.0).await?;
-        let filter = Filter { status: status.0.map(Status::from), code: code.map(String::from), name: q.0 };
         let page = campaigns::list(&self.0.pool, &filter, sort, descending, after.as_ref(), limit.0).await?;
         Ok(Json(CampaignPage {
             items: page.rows.into_iter().map(Campaign::try_from).collect::<Answer<_>>()?,
             next_cursor: page.next.map(|cursor| cursor.to_string()),
         }))
+    }
+
+    /// Export campaigns
+    ///
+    /// All that match the filters of `listCampaigns`, in the same order, as CSV.
+    #[oai(path = "/campaigns.csv", method = "get", operation_id = "exportCampaigns")]
+    async fn export(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// Only campaigns in this status.
+        status: Query<Option<CampaignStatus>>,
+        /// Only campaigns with this code; letter case does not matter.
+        code: Query<Option<String>>,
+        /// Only campaigns with this text in their name; letter case does not matter.
+        #[oai(validator(max_length = 120))]
+        q: Query<Option<String>>,
+        /// What to sort by; `-` for descending.
+        #[oai(default)]
+        sort: Query<CampaignSort>,
+    ) -> Answer<Table<CampaignTable>> {
+        let (sort, descending) = sort.0.column();
+        let filter = filter(status.0, code.0, q.0)?;
+        let pool = self.0.pool.clone();
+        let lines = pieces(move |after: Option<Cursor>| {
+            let (pool, filter) = (pool.clone(), filter.clone());
+            async move {
+                let page = campaigns::list(&pool, &filter, sort, descending, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
+            }
+        });
+        Ok(Table::named("campaigns", lines))
     }
 
     /// Draft a campaign
@@ -306,6 +339,11 @@ impl Campaigns {
     ) -> Answer<Changed> {
         self.step(&caller, id.0, idempotency_key.0, "archive", |at| Command::Archive { at }).await
     }
+}
+
+fn filter(status: Option<CampaignStatus>, code: Option<String>, name: Option<String>) -> Answer<Filter> {
+    let code = code.map(super::campaign_json::code).transpose()?;
+    Ok(Filter { status: status.map(Status::from), code: code.map(String::from), name })
 }
 
 impl Campaigns {

@@ -4,7 +4,8 @@
 use std::{borrow::Cow, marker::PhantomData};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::{Stream, StreamExt, stream};
 use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
@@ -30,7 +31,7 @@ impl<C: Columns> Csv<C> {
     where
         E: std::error::Error + Send + Sync + 'static,
     {
-        let names = futures_util::stream::once(async { Ok(Bytes::from(format!("{}\r\n", C::NAMES))) });
+        let names = stream::once(async { Ok(Bytes::from(format!("{}\r\n", C::NAMES))) });
         let lines = lines.map(|piece| {
             piece.map(Bytes::from).map_err(|error| {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a table breaks off");
@@ -84,6 +85,40 @@ impl<C: Columns> Table<C> {
     {
         Self::Table(Csv::of(lines), format!("attachment; filename=\"{name}.csv\""))
     }
+}
+
+/// Rows read at a time for a table.
+pub(super) const PIECE: i64 = 1_000;
+
+/// Lines that are read piece by piece, each when the one before it was sent:
+/// `read` is told where to go on, and answers lines and where the next piece
+/// begins; none after the last one.
+pub(super) fn pieces<C, E, F>(
+    read: impl Fn(Option<C>) -> F + Send + 'static,
+) -> impl Stream<Item = Result<String, E>> + Send + 'static
+where
+    C: Send + 'static,
+    E: Send + 'static,
+    F: Future<Output = Result<(String, Option<C>), E>> + Send + 'static,
+{
+    stream::try_unfold(Some(None), move |at: Option<Option<C>>| {
+        let piece = at.map(&read);
+        async move {
+            let Some(piece) = piece else { return Ok(None) };
+            let (lines, next) = piece.await?;
+            Ok(Some((lines, next.map(Some))))
+        }
+    })
+}
+
+/// An instant, as in all tables.
+pub(super) fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// A value that may be missing: an empty field.
+pub(super) fn maybe(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// One line, with its end.

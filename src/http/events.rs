@@ -22,6 +22,7 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, EventsRead},
+    csv::{Columns, PIECE, Table, line, pieces, time},
     mutation::EXAMPLE_ID,
     params::{At, instant, usual_limit},
     problem::{Answer, Kind, Problem},
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     app::App,
-    log::{Recorded, Selection},
+    log::{LogError, Recorded, Selection},
     wake::Topic,
 };
 
@@ -133,6 +134,71 @@ impl Example for EventPage {
     }
 }
 
+struct EventTable;
+
+impl Columns for EventTable {
+    const NAMES: &'static str = "position,id,recorded_at,aggregate_type,aggregate_id,sequence,type,version,payload,actor,\
+                                 correlation,causation";
+    const EXAMPLE: &'static str = "1042,01935c2e-7b4a-7c31-9f05-5d1a8e6204b9,2027-01-15T09:00:00.000000Z,campaign,\
+                                   01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,3,Paused,1,\
+                                   \"{\"\"Paused\"\":{\"\"at\"\":\"\"2027-01-15T09:00:00Z\"\"}}\",admin:admin,\
+                                   01935c2e-7b4a-7c31-9f05-5d1a8e6204ba,request:01935c2e-7b4a-7c31-9f05-5d1a8e6204ba";
+}
+
+fn event_line(event: &Recorded) -> String {
+    line(&[
+        &event.position.to_string(),
+        &event.id.to_string(),
+        &time(event.recorded_at),
+        &event.aggregate_type,
+        &event.aggregate_id,
+        &event.sequence.to_string(),
+        &event.event_type,
+        &event.event_version,
+        &event.payload,
+        &event.actor,
+        &event.correlation_id.to_string(),
+        &event.causation,
+    ])
+}
+
+/// What to list, as it was asked for.
+struct Wanted {
+    stream: Option<String>,
+    aggregate_type: Option<String>,
+    aggregate_id: Option<String>,
+    event_type: Option<String>,
+    actor: Option<String>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    order: Order,
+}
+
+impl Wanted {
+    fn selection(self) -> Answer<Selection> {
+        let mut selection = Selection {
+            aggregate_type: self.aggregate_type,
+            aggregate_id: self.aggregate_id,
+            event_type: self.event_type,
+            actor: self.actor,
+            since: instant("since", self.since)?,
+            until: instant("until", self.until)?,
+            newest_first: self.order == Order::Desc,
+        };
+        if let Some(stream) = self.stream {
+            if selection.aggregate_type.is_some() || selection.aggregate_id.is_some() {
+                return Err(Problem::input("stream", "cannot be given together with aggregate_type or aggregate_id"));
+            }
+            let (kind, id) = stream
+                .split_once('/')
+                .ok_or_else(|| Problem::input("stream", "must be <aggregate_type>/<aggregate_id>"))?;
+            selection.aggregate_type = Some(kind.to_owned());
+            selection.aggregate_id = Some(id.to_owned());
+        }
+        Ok(selection)
+    }
+}
+
 fn in_order() -> Order {
     Order::Asc
 }
@@ -175,31 +241,71 @@ impl Events {
         /// `next_cursor` of the page before.
         cursor: Query<Option<String>>,
     ) -> Answer<Json<EventPage>> {
-        let mut selection = Selection {
+        let wanted = Wanted {
+            stream: stream.0,
             aggregate_type: aggregate_type.0,
             aggregate_id: aggregate_id.0,
             event_type: r#type.0,
             actor: actor.0,
-            since: instant("since", since.0)?,
-            until: instant("until", until.0)?,
-            newest_first: order.0 == Order::Desc,
+            since: since.0,
+            until: until.0,
+            order: order.0,
         };
-        if let Some(stream) = stream.0 {
-            if selection.aggregate_type.is_some() || selection.aggregate_id.is_some() {
-                return Err(Problem::input("stream", "cannot be given together with aggregate_type or aggregate_id"));
-            }
-            let (kind, id) = stream
-                .split_once('/')
-                .ok_or_else(|| Problem::input("stream", "must be <aggregate_type>/<aggregate_id>"))?;
-            selection.aggregate_type = Some(kind.to_owned());
-            selection.aggregate_id = Some(id.to_owned());
-        }
+        let selection = wanted.selection()?;
         let after = cursor.0.as_deref().map(|text| position("cursor", text)).transpose()?;
         let page = self.app.log.select(&selection, after, limit.0).await?;
         Ok(Json(EventPage {
             items: page.events.into_iter().map(read_event).collect::<Answer<_>>()?,
             next_cursor: page.next.map(|next| next.to_string()),
         }))
+    }
+
+    /// Export events
+    ///
+    /// All that match the filters of `listEvents` and are there when it comes to them, as CSV; the payload is JSON.
+    #[oai(path = "/events.csv", method = "get", operation_id = "exportEvents")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn export(
+        &self,
+        _caller: Allowed<EventsRead>,
+        /// Only of this stream: `<aggregate_type>/<aggregate_id>`, such as `campaign/01935c2e-7b4a-7c31-9f05-5d1a8e6204b7`.
+        stream: Query<Option<String>>,
+        /// Only of this type of aggregate.
+        aggregate_type: Query<Option<String>>,
+        /// Only of the aggregate with this id.
+        aggregate_id: Query<Option<String>>,
+        /// Only events of this type, such as `Redeemed`.
+        r#type: Query<Option<String>>,
+        /// Only by this actor, such as `admin:admin`.
+        actor: Query<Option<String>>,
+        /// Only recorded at or after this instant.
+        since: Query<Option<DateTime<Utc>>>,
+        /// Only recorded before this instant.
+        until: Query<Option<DateTime<Utc>>>,
+        /// In which order.
+        #[oai(default = "in_order")]
+        order: Query<Order>,
+    ) -> Answer<Table<EventTable>> {
+        let wanted = Wanted {
+            stream: stream.0,
+            aggregate_type: aggregate_type.0,
+            aggregate_id: aggregate_id.0,
+            event_type: r#type.0,
+            actor: actor.0,
+            since: since.0,
+            until: until.0,
+            order: order.0,
+        };
+        let selection = wanted.selection()?;
+        let log = self.app.log.clone();
+        let lines = pieces(move |after: Option<i64>| {
+            let (log, selection) = (log.clone(), selection.clone());
+            async move {
+                let page = log.select(&selection, after, PIECE).await?;
+                Ok::<_, LogError>((page.events.iter().map(event_line).collect(), page.next))
+            }
+        });
+        Ok(Table::named("events", lines))
     }
 
     /// Show an event

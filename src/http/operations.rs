@@ -1,11 +1,13 @@
 //! Feeds and jobs: what is behind, what is stuck, and what to do about it.
 
 use chrono::{DateTime, Utc};
+use futures_util::stream;
 use poem_openapi::{ApiResponse, Enum, Object, OpenApi, param::Query, payload::Json, types::Example};
 
 use super::{
     Tags,
     auth::{Allowed, Operations as NeedsOperations},
+    csv::{Columns, PIECE, Table, line, pieces, time},
     params::{At, usual_limit},
     problem::{Answer, Kind, Problem},
 };
@@ -148,6 +150,36 @@ impl Example for Feeds {
     }
 }
 
+struct JobTable;
+
+impl Columns for JobTable {
+    const NAMES: &'static str = "id,kind,state,attempts,max_attempts,created_at,run_at,dead_at,last_error,causation";
+    const EXAMPLE: &'static str = "815,telegram_message,ready,0,10,2027-01-15T09:00:00.000000Z,2027-01-15T09:00:00.000000Z,,,\
+                                   event:1042";
+}
+
+fn job_line(row: &Row) -> String {
+    line(&[
+        &row.id.to_string(),
+        &row.kind,
+        &row.state,
+        &row.attempts.to_string(),
+        &row.max_attempts.to_string(),
+        &time(row.created_at),
+        &time(row.run_at),
+        &row.dead_at.map(time).unwrap_or_default(),
+        row.last_error.as_deref().unwrap_or_default(),
+        &row.causation,
+    ])
+}
+
+struct FeedTable;
+
+impl Columns for FeedTable {
+    const NAMES: &'static str = "name,position,lag_events,lag_seconds";
+    const EXAMPLE: &'static str = "campaigns,1042,0,0";
+}
+
 #[derive(ApiResponse)]
 enum Decided {
     /// As wished.
@@ -178,6 +210,43 @@ impl Operations {
             lag_seconds: feed.lag_seconds,
         });
         Ok(Json(Feeds { items: items.collect() }))
+    }
+
+    /// Export feeds
+    ///
+    /// The same as `listFeeds`, as CSV.
+    #[oai(path = "/feeds.csv", method = "get", operation_id = "exportFeeds")]
+    async fn export_feeds(&self, _caller: Allowed<NeedsOperations>) -> Answer<Table<FeedTable>> {
+        let standings = feed::standings(&self.0.pool).await?;
+        let row = |feed: &feed::Standing| {
+            line(&[&feed.feed, &feed.position.to_string(), &feed.lag_events.to_string(), &feed.lag_seconds.to_string()])
+        };
+        let lines: String = standings.iter().map(row).collect();
+        Ok(Table::named("feeds", stream::iter([Ok::<_, sqlx::Error>(lines)])))
+    }
+
+    /// Export jobs
+    ///
+    /// All that match the filters of `listJobs`, in the same order, as CSV.
+    #[oai(path = "/jobs.csv", method = "get", operation_id = "exportJobs")]
+    async fn export_jobs(
+        &self,
+        _caller: Allowed<NeedsOperations>,
+        /// Only in this state.
+        state: Query<Option<JobState>>,
+        /// Only of this kind.
+        kind: Query<Option<String>>,
+    ) -> Answer<Table<JobTable>> {
+        let (pool, state, kind) = (self.0.pool.clone(), state.0.map(State::from), kind.0);
+        let lines = pieces(move |after: Option<i64>| {
+            let (pool, kind) = (pool.clone(), kind.clone());
+            async move {
+                let rows = admin::list(&pool, state, kind.as_deref(), after.unwrap_or(0), PIECE).await?;
+                let more = rows.last().filter(|_| rows.len() as i64 == PIECE).map(|row| row.id);
+                Ok::<_, sqlx::Error>((rows.iter().map(job_line).collect(), more))
+            }
+        });
+        Ok(Table::named("jobs", lines))
     }
 
     /// List jobs

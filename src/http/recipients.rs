@@ -1,7 +1,6 @@
 //! Who got a broadcast, and who did not.
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::stream;
+use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object, OpenApi, param::Query, payload::Json, types::Example};
 use projections::broadcasts;
 use uuid::Uuid;
@@ -9,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, BotUsersRead},
-    csv::{Columns, Table, line},
+    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     params::{At, usual_limit},
     problem::{Answer, Kind, Problem},
 };
@@ -17,9 +16,6 @@ use crate::{
     app::App,
     broadcasts::recipients::{self, Row, State},
 };
-
-/// Recipients read at a time for a table.
-const PIECE: i64 = 1_000;
 
 pub(super) struct Recipients(pub(super) App);
 
@@ -132,9 +128,9 @@ fn row_line(row: &Row) -> String {
         &row.chat_id.to_string(),
         &row.state,
         &row.tries.to_string(),
-        &row.message_id.map(|id| id.to_string()).unwrap_or_default(),
+        &maybe(row.message_id),
         row.last_error.as_deref().unwrap_or_default(),
-        &row.changed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        &time(row.changed_at),
     ])
 }
 
@@ -188,13 +184,12 @@ impl Recipients {
     ) -> Answer<Table<RecipientTable>> {
         self.exists(id.0).await?;
         let (pool, broadcast, state) = (self.0.pool.clone(), id.0, state.0.map(State::from));
-        let lines = stream::try_unfold(Some(0), move |after| {
+        let lines = pieces(move |after: Option<i64>| {
             let pool = pool.clone();
             async move {
-                let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
-                let rows = recipients::list(&pool, broadcast, state, after, PIECE).await?;
+                let rows = recipients::list(&pool, broadcast, state, after.unwrap_or(0), PIECE).await?;
                 let more = rows.last().filter(|_| rows.len() as i64 == PIECE).map(|row| row.id);
-                Ok(Some((rows.iter().map(row_line).collect::<String>(), more)))
+                Ok::<_, sqlx::Error>((rows.iter().map(row_line).collect(), more))
             }
         });
         Ok(Table::named("recipients", lines))

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, CampaignsRead},
+    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     mutation::EXAMPLE_ID,
     params::{At, cursor, instant, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
@@ -115,6 +116,32 @@ impl Example for RedemptionPage {
     }
 }
 
+struct RedemptionTable;
+
+impl Columns for RedemptionTable {
+    const NAMES: &'static str =
+        "id,campaign_id,number,person,telegram_id,batch,index,source,redeemed_at,released_at,position";
+    const EXAMPLE: &'static str = "01935c2e-7b4a-7c31-9f05-5d1a8e6204b8,01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,17,\
+                                   5d1a8e62-04b7-8c31-9f05-01935c2e7b4a,123456789,,,bot,2027-01-15T09:00:00.000000Z,,\
+                                   1042";
+}
+
+fn row_line(row: &Row) -> String {
+    line(&[
+        &row.id.to_string(),
+        &row.campaign_id.to_string(),
+        &row.number.to_string(),
+        &row.person.to_string(),
+        &maybe(row.telegram_id),
+        &maybe(row.batch),
+        &maybe(row.index),
+        &row.source,
+        &time(row.redeemed_at),
+        &row.released_at.map(time).unwrap_or_default(),
+        &row.position.to_string(),
+    ])
+}
+
 #[OpenApi(tag = "Tags::Campaigns")]
 impl Redemptions {
     /// List a campaign's redemptions
@@ -195,9 +222,72 @@ impl Redemptions {
         shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
         self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
     }
+
+    /// Export a campaign's redemptions
+    ///
+    /// The same as `exportRedemptions` with this campaign.
+    #[oai(path = "/campaigns/:id/redemptions.csv", method = "get", operation_id = "exportCampaignRedemptions")]
+    async fn export_of_campaign(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// The campaign's id.
+        id: At<Uuid>,
+        /// In which order.
+        #[oai(default = "newest_first")]
+        order: Query<Order>,
+    ) -> Answer<Table<RedemptionTable>> {
+        if !campaigns::exists(&self.0.pool, id.0).await? {
+            return Err(Kind::CampaignMissing.into());
+        }
+        Ok(self.table(Filter { campaign: Some(id.0), ..Filter::default() }, order.0))
+    }
+
+    /// Export redemptions
+    ///
+    /// All that match the filters of `listRedemptions`, as CSV.
+    #[oai(path = "/redemptions.csv", method = "get", operation_id = "exportRedemptions")]
+    #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
+    async fn export(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// Only of the campaign with this id.
+        campaign: Query<Option<Uuid>>,
+        /// Only by the person with this pseudonym.
+        person: Query<Option<Uuid>>,
+        /// Only by the person with this Telegram user id.
+        telegram_id: Query<Option<i64>>,
+        /// Only at or after this instant.
+        since: Query<Option<DateTime<Utc>>>,
+        /// Only before this instant.
+        until: Query<Option<DateTime<Utc>>>,
+        /// In which order.
+        #[oai(default = "newest_first")]
+        order: Query<Order>,
+    ) -> Answer<Table<RedemptionTable>> {
+        let filter = Filter {
+            campaign: campaign.0,
+            person: person.0,
+            telegram_id: telegram_id.0,
+            since: instant("since", since.0)?,
+            until: instant("until", until.0)?,
+        };
+        Ok(self.table(filter, order.0))
+    }
 }
 
 impl Redemptions {
+    fn table(&self, filter: Filter, order: Order) -> Table<RedemptionTable> {
+        let pool = self.0.pool.clone();
+        let lines = pieces(move |after: Option<Cursor>| {
+            let (pool, filter) = (pool.clone(), filter.clone());
+            async move {
+                let page = redemptions::list(&pool, &filter, order == Order::Desc, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
+            }
+        });
+        Table::named("redemptions", lines)
+    }
+
     async fn page(
         &self,
         filter: &Filter,

@@ -112,3 +112,79 @@ async fn who_uses_the_bot_is_found_and_exported() {
     assert_eq!((&usage.json["items"][0]["uses"], &usage.json["items"][1]["command"]), (&json!(3), &json!("stop")));
     world.end().await;
 }
+
+#[tokio::test]
+async fn holders_are_those_whose_coupon_is_still_good() {
+    let world = World::new().await;
+    let post = async |path: String, body: Value| {
+        let answer = world.post(&path, body).await;
+        assert!(answer.status.is_success(), "{path}: {answer:?}");
+        answer.json
+    };
+    for user in 1..=6 {
+        crate::webhook::say(&world, user, 600 + user, "/start").await;
+    }
+    until(async || world.get("/api/bot-users").await.json["items"].as_array().unwrap().len() == 6).await;
+    let campaign = async |terms: Value| {
+        let id = post("/api/campaigns".to_owned(), terms).await["id"].as_str().unwrap().to_owned();
+        post(format!("/api/campaigns/{id}/activate"), json!({})).await;
+        id
+    };
+    let holders = async |id: &str| {
+        let last = world.app.log.last_position().await.unwrap();
+        for list in ["redemptions", &format!("campaigns/{id}/publications")] {
+            assert_eq!(world.get(&format!("/api/{list}?min_position={last}")).await.status, 200);
+        }
+        let body = json!({ "text": "Yours ends soon", "audience": { "holds": id } });
+        post("/api/broadcast/preview".to_owned(), body).await["recipients"].as_i64().unwrap()
+    };
+
+    let unique = campaign(json!({ "name": "Partners" })).await;
+    let mut batches = vec![];
+    for count in [3, 1] {
+        batches
+            .push(post(format!("/api/campaigns/{unique}/batches"), json!({ "count": count })).await["number"].clone());
+    }
+    let mut codes = vec![];
+    for user in 601..=604 {
+        let body = json!({ "telegram_id": user, "source_id": format!("gift-{user}") });
+        codes.push(post(format!("/api/campaigns/{unique}/publish"), body).await["code"].clone());
+    }
+    assert_eq!(holders(&unique).await, 4);
+    // Whoever redeems it: it is gone.
+    let done = post("/api/coupons/redeem".to_owned(), json!({ "code": codes[0], "telegram_id": 605 })).await;
+    assert_eq!(holders(&unique).await, 3);
+    let release = format!("/api/redemptions/{}/release", done["id"].as_str().unwrap());
+    post(release, json!({ "reason": "by mistake" })).await;
+    assert_eq!(holders(&unique).await, 4, "it is good again");
+    post(format!("/api/batches/{}/revoke", batches[1]), json!({})).await;
+    assert_eq!(holders(&unique).await, 3);
+
+    let shared = campaign(json!({ "name": "Gold", "code": "GOLD10" })).await;
+    assert_eq!(holders(&shared).await, 0);
+    let body = json!({ "telegram_id": 601, "source_id": "gift" });
+    post(format!("/api/campaigns/{shared}/publish"), body).await;
+    let body = json!({ "code": "GOLD10", "telegram_id": 602, "seconds": 600 });
+    let kept = post("/api/coupons/reserve".to_owned(), body).await;
+    assert_eq!(holders(&shared).await, 2);
+    post("/api/coupons/redeem".to_owned(), json!({ "code": "GOLD10", "telegram_id": 603 })).await;
+    assert_eq!(holders(&shared).await, 2, "another's redemption is not theirs");
+    post("/api/coupons/redeem".to_owned(), json!({ "code": "GOLD10", "telegram_id": 601 })).await;
+    assert_eq!(holders(&shared).await, 1);
+    post(format!("/api/reservations/{}/cancel", kept["id"].as_str().unwrap()), json!({})).await;
+    assert_eq!(holders(&shared).await, 0);
+
+    // It is sent to them and nobody else.
+    let body = json!({ "text": "Yours", "audience": { "holds": unique } });
+    let sent = post("/api/broadcast".to_owned(), body).await;
+    let path = format!("/api/broadcasts/{}", sent["id"].as_str().unwrap());
+    until(async || world.get(&path).await.json["recipients"] == 3).await;
+    let listed = world.get(&format!("{path}/recipients")).await;
+    let mut people: Vec<_> =
+        listed.json["items"].as_array().unwrap().iter().map(|to| to["telegram_id"].as_i64()).collect();
+    people.sort_unstable();
+    assert_eq!(people, [Some(601), Some(602), Some(603)]);
+    assert_eq!(world.get(&path).await.json["audience"], json!({ "holds": unique }));
+    post(format!("{path}/cancel"), Value::Null).await;
+    world.end().await;
+}

@@ -17,6 +17,8 @@ mod operations;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
 #[path = "../support/pictures.rs"]
 mod pictures;
+mod statistics;
+mod tables;
 mod templates;
 mod traces;
 mod webhook;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Database, Process, World, eventually, telegram};
 
-fn config(url: &str) -> Config {
+pub(crate) fn config(url: &str) -> Config {
     Config::read(false, |name| (name == "DATABASE_URL").then(|| url.to_owned())).unwrap()
 }
 

@@ -112,6 +112,14 @@ async fn rebuilt_read_models_equal_the_live_ones() {
         (completed == 2).then_some(())
     })
     .await;
+    crate::support::eventually("a reservation to expire", async || {
+        let expired: i64 = sqlx::query_scalar("select count(*) from reservations where state = 'expired'")
+            .fetch_one(&world.pool)
+            .await
+            .unwrap();
+        (expired == 1).then_some(())
+    })
+    .await;
     world.settled().await;
     let live = rows(&world).await;
     assert!(live.iter().all(|(_, rows)| !rows.is_empty()), "{live:?}");
@@ -126,7 +134,7 @@ async fn rebuilt_read_models_equal_the_live_ones() {
 
     // What is wrong in the live tables, and what is missing, must be right afterwards.
     sqlx::query("update campaigns set redeemed = 0, name = 'wrong'").execute(&world.pool).await.unwrap();
-    for table in ["redemptions", "batches", "reservations"] {
+    for table in ["redemptions", "batches", "reservations", "statistics_days", "statistics_totals"] {
         sqlx::query(&format!("delete from {table}")).execute(&world.pool).await.unwrap();
     }
     let rebuilt = Command::new(env!("CARGO_BIN_EXE_promostack"))

@@ -38,6 +38,9 @@ pub struct Audience {
     /// Only those who redeemed this campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeemed: Option<Uuid>,
+    /// Only those who hold a coupon of this campaign that is good for something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Uuid>,
     /// Only those whose client speaks this language: `pt` means `pt-br`, too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,

@@ -1,8 +1,9 @@
 //! Who used a campaign how often: compact, and cheap to copy.
 //!
-//! A state is copied when somebody looks at it beside what is under way, and a
-//! campaign may have a million people. So they are kept in parts that copies
-//! share until one of them changes it.
+//! A state is copied whenever a command is decided while nothing is under way,
+//! and a campaign may have a million people. So they are kept in small parts
+//! that copies share until one of them changes it: a copy costs no more than the
+//! groups there are, and a change no more than one group and one part.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -10,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::PersonId;
 
-/// Parts; a person's is told by the first byte of the pseudonym, which is a hash.
-const PARTS: usize = 256;
+/// Groups, and parts in each: a person's are told by the first two bytes of the
+/// pseudonym, which is a hash. A million people are 250 in each part.
+const GROUPS: usize = 64;
+const PARTS: usize = 64;
 
 /// What a campaign knows of a person.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,23 +29,30 @@ pub(super) struct Use {
     pub(super) holder: bool,
 }
 
+/// Some people; none when there are none.
+type Part = Option<Arc<HashMap<PersonId, Use>>>;
+
 /// The people of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct People(Vec<Arc<HashMap<PersonId, Use>>>);
+pub(super) struct People(Vec<Option<Arc<Vec<Part>>>>);
 
 impl People {
     pub(super) fn get(&self, person: PersonId) -> Use {
-        self.0.get(part(person)).and_then(|part| part.get(&person)).copied().unwrap_or_default()
+        let (group, part) = place(person);
+        let part = self.0.get(group).and_then(Option::as_ref).and_then(|group| group[part].as_ref());
+        part.and_then(|part| part.get(&person)).copied().unwrap_or_default()
     }
 
     pub(super) fn entry(&mut self, person: PersonId) -> &mut Use {
-        if self.0.is_empty() {
-            self.0 = vec![Arc::default(); PARTS];
-        }
-        Arc::make_mut(&mut self.0[part(person)]).entry(person).or_default()
+        let (group, part) = place(person);
+        self.0.resize(GROUPS, None);
+        let group = self.0[group].get_or_insert_with(|| Arc::new(vec![None; PARTS]));
+        let part = Arc::make_mut(group)[part].get_or_insert_default();
+        Arc::make_mut(part).entry(person).or_default()
     }
 }
 
-fn part(person: PersonId) -> usize {
-    usize::from(person.0.as_bytes()[0]) % PARTS
+fn place(person: PersonId) -> (usize, usize) {
+    let [first, second, ..] = *person.0.as_bytes();
+    (usize::from(first) % GROUPS, usize::from(second) % PARTS)
 }

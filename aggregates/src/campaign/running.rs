@@ -1,6 +1,6 @@
 //! What a campaign knows, and who may redeem it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,8 @@ pub struct Running {
     released: Bits,
     people: People,
     batches: BTreeMap<u32, Batch>,
-    reservations: BTreeMap<Uuid, Reservation>,
+    /// Shared by copies until one of them changes it.
+    reservations: Arc<BTreeMap<Uuid, Reservation>>,
 }
 
 /// A redemption that is kept free for somebody.
@@ -253,7 +254,7 @@ impl Running {
     }
 
     fn end_reservation(&mut self, reservation: Uuid) {
-        if let Some(kept) = self.reservations.remove(&reservation) {
+        if let Some(kept) = Arc::make_mut(&mut self.reservations).remove(&reservation) {
             self.uncount(kept.person, kept.at);
             self.give_back(kept.coupon);
         }
@@ -280,7 +281,7 @@ impl Running {
             Event::Reserved { reservation, person, coupon, until, at } => {
                 self.count(person, at);
                 self.take(coupon);
-                self.reservations.insert(reservation, Reservation { person, coupon, at, until });
+                Arc::make_mut(&mut self.reservations).insert(reservation, Reservation { person, coupon, at, until });
             }
             Event::ReservationEnded { reservation, .. } => self.end_reservation(reservation),
             Event::BatchMinted { batch, count, .. } => self.issue(batch, count),
