@@ -20,7 +20,8 @@ mod tests;
 /// What counts against a person.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
-    /// Misses within [`Guard::WINDOW`] of the last one, oldest first.
+    /// Guesses within [`Guard::DAY`] of the last one, oldest first. There are few: a
+    /// day's worth locks out, and then each further one does.
     recent: Vec<DateTime<Utc>>,
     /// The last lock-out: since when, and how many there were in a row.
     last: Option<Lock>,
@@ -158,10 +159,14 @@ pub enum Event {
 pub enum Refusal {}
 
 impl Guard {
-    /// So many misses within [`Self::WINDOW`] lock a person out.
-    pub const MISSES: usize = 5;
-    /// How long a miss counts.
+    /// So many guesses within [`Self::WINDOW`] lock a person out.
+    pub const IN_WINDOW: usize = 5;
+    /// A short while, for who is in a hurry.
     pub const WINDOW: TimeDelta = TimeDelta::minutes(15);
+    /// So many guesses within [`Self::DAY`] lock a person out.
+    pub const IN_DAY: usize = 20;
+    /// A long while, for who has time.
+    pub const DAY: TimeDelta = TimeDelta::hours(24);
     /// How long a first lock-out lasts. Each that follows within a day of the
     /// last one's end lasts twice as long.
     pub const FIRST: TimeDelta = TimeDelta::minutes(15);
@@ -183,8 +188,9 @@ impl Guard {
             return vec![];
         }
         let missed = Event::Missed { miss, campaign, source, at };
-        let before = self.recent.iter().filter(|earlier| **earlier > at - Self::WINDOW).count();
-        if !stranger || !miss.is_a_guess() || before + 1 < Self::MISSES {
+        let within = |time: TimeDelta| self.recent.iter().filter(|earlier| **earlier > at - time).count() + 1;
+        let many = within(Self::WINDOW) >= Self::IN_WINDOW || within(Self::DAY) >= Self::IN_DAY;
+        if !stranger || !miss.is_a_guess() || !many {
             return vec![missed];
         }
         let in_a_row = match self.last {
@@ -223,15 +229,15 @@ impl Aggregate for Guard {
     fn apply(&mut self, event: Event) {
         match event {
             Event::Missed { miss, source: Source::Bot, at, .. } if miss.is_a_guess() => {
-                self.recent.retain(|earlier| *earlier > at - Self::WINDOW);
+                self.recent.retain(|earlier| *earlier > at - Self::DAY);
                 self.recent.push(at);
             }
             Event::Missed { .. } => {}
             Event::LockedOut { until, in_a_row, at } => {
-                self.recent.clear();
                 self.last = Some(Lock { at, until, in_a_row });
             }
             Event::Lifted { at } => {
+                self.recent.clear();
                 if let Some(lock) = &mut self.last {
                     lock.until = at;
                 }

@@ -35,8 +35,8 @@ fn the_fifth_guess_in_a_quarter_of_an_hour_locks_out() {
 #[test]
 fn slow_guesses_and_honest_errors_lock_nobody_out() {
     let mut guard = Guard::default();
-    for minute in (0..100).step_by(4) {
-        assert_eq!(guess(&mut guard, minute).len(), 1);
+    for hour in 0..100 {
+        assert_eq!(guess(&mut guard, 80 * hour).len(), 1, "18 a day");
     }
     let mut guard = Guard::default();
     for minute in 0..20 {
@@ -45,6 +45,16 @@ fn slow_guesses_and_honest_errors_lock_nobody_out() {
         }
         assert_eq!(try_code(&mut guard, Miss::Unknown, Source::Api, at(minute)).len(), 1, "no stranger");
     }
+}
+
+#[test]
+fn who_guesses_slowly_all_day_is_locked_out_as_well() {
+    let mut guard = Guard::default();
+    for quarter in 0..19 {
+        assert_eq!(guess(&mut guard, 15 * quarter).len(), 1);
+    }
+    assert_eq!(guess(&mut guard, 15 * 19).len(), 2, "the twentieth");
+    assert_eq!(guess(&mut guard, 15 * 20).len(), 2, "and then each one");
 }
 
 #[test]
@@ -83,16 +93,19 @@ fn an_admin_lifts_it() {
 proptest! {
     /// Whatever the rhythm: no window ever holds more guesses than lock out.
     #[test]
-    fn nobody_guesses_faster_than_allowed(waits in prop::collection::vec(0_i64..900, 1..200)) {
+    fn nobody_guesses_faster_than_allowed(waits in prop::collection::vec(0_i64..3_600, 1..200)) {
         let (mut guard, mut now, mut looked_at) = (Guard::default(), at(0), vec![]);
         for wait in waits {
             now += TimeDelta::seconds(wait);
             if !try_code(&mut guard, Miss::CodeUsed, Source::Bot, now).is_empty() {
                 looked_at.push(now);
             }
-            let window = looked_at.iter().filter(|then| **then > now - Guard::WINDOW).count();
-            prop_assert!(window <= Guard::MISSES, "{window} guesses in a window");
-            prop_assert!(guard.recent.len() < Guard::MISSES);
+            let within = |time| looked_at.iter().filter(|then| **then > now - time).count();
+            let (window, day) = (within(Guard::WINDOW), within(Guard::DAY));
+            prop_assert!(window <= Guard::IN_WINDOW, "{window} guesses in a window");
+            // Lock-outs double, so few fit into what is left of the day.
+            prop_assert!(day <= Guard::IN_DAY + 7, "{day} guesses in a day");
+            prop_assert!(guard.recent.len() <= Guard::IN_DAY + 7);
         }
     }
 }
