@@ -221,3 +221,61 @@ impl Drawer {
         Ok(reading.await.map_err(|_| ReadError::BrokenOff)??)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Duration, sleep};
+
+    use super::*;
+
+    /// On a runtime of one thread, somebody else goes on while a picture is read and a card is drawn.
+    #[tokio::test]
+    async fn the_thread_that_serves_goes_on() {
+        let layer = "<g opacity='.9'><rect width='4096' height='2048' fill='red'/><circle r='900'/></g>";
+        let drawing =
+            format!("<svg xmlns='http://www.w3.org/2000/svg' width='4096' height='2048'>{}</svg>", layer.repeat(4));
+        let drawer = Drawer::default();
+        let work = async {
+            let upload = drawer.read(Bytes::from(drawing.clone())).await.unwrap();
+            assert_eq!((upload.media_type, upload.width, upload.height), (MediaType::Svg, 4096, 2048));
+            let background = drawer.read_and_keep(upload.key.clone(), Bytes::from(drawing.clone())).await.unwrap();
+            let background = background.unwrap();
+            let kept = drawer.kept(upload.key.as_str()).unwrap();
+            assert!(Arc::ptr_eq(&kept, &background));
+            let layout = Layout::usual(upload.width, upload.height);
+            let paper = Paper::Template { background, layout, turn: drawer.template_turn().await.unwrap() };
+            let values = Values {
+                code: "GOLD10".to_owned(),
+                holder_name: None,
+                validity: None,
+                campaign_name: String::new(),
+                benefit: String::new(),
+                link: "https://t.me/promo_bot?start=GOLD10".to_owned(),
+            };
+            drawer.draw(paper, values).await.unwrap()
+        };
+        tokio::pin!(work);
+        let mut ticks = 0;
+        let card = loop {
+            tokio::select! {
+                biased;
+                card = &mut work => break card,
+                () = sleep(Duration::from_millis(1)) => ticks += 1,
+            }
+        };
+        assert!(card.starts_with(b"\x89PNG"));
+        // If the work were done here, there would be one at each of its three steps.
+        assert!(ticks > 10, "{ticks}");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_a_key_was_not_made_of_are_no_background() {
+        let drawer = Drawer::default();
+        let bytes = |side: u32| {
+            Bytes::from(format!("<svg xmlns='http://www.w3.org/2000/svg' width='{side}' height='{side}'/>"))
+        };
+        let upload = drawer.read(bytes(200)).await.unwrap();
+        assert!(drawer.read_and_keep(upload.key.clone(), bytes(201)).await.unwrap().is_none());
+        assert!(drawer.kept(upload.key.as_str()).is_none());
+    }
+}
