@@ -19,6 +19,7 @@ use bytes::Bytes;
 use cards::{Background, Layout, RenderError, Renderer, UploadError, Values};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::integrations::storage::Key;
 pub use coupon::{CardError, Lacking, SAMPLE_CODE, coupon, sample};
 use kept::Kept;
 
@@ -33,6 +34,9 @@ const READ_AT_ONCE: usize = 1;
 const UPLOADS_AT_ONCE: usize = 4;
 /// Bytes of the backgrounds that are kept.
 const KEPT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Where pictures are in the object storage.
+const FOLDER: &str = "templates";
 
 /// Draws cards. Cheap to clone; fonts are parsed when the first card is drawn.
 #[derive(Clone)]
@@ -77,6 +81,8 @@ pub struct Turn {
 /// A picture that can be a background.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
+    /// Where it belongs in the object storage.
+    pub key: Key,
     /// What it is, whatever it was called.
     pub media_type: MediaType,
     /// In pixels.
@@ -174,11 +180,12 @@ impl Drawer {
     /// [`ReadError`].
     pub async fn read(&self, bytes: Bytes) -> Result<Upload, ReadError> {
         self.reading(move |renderer| {
+            let key = Key::of_content(FOLDER, &bytes).expect("FOLDER is the beginning of a key");
             let background = renderer.background(&bytes)?;
             let named = Background::media_type(&bytes);
             let known = MediaType::ALL.into_iter().find(|media_type| Some(media_type.as_str()) == named);
             let media_type = known.ok_or(UploadError::Format)?;
-            Ok(Upload { media_type, width: background.width(), height: background.height() })
+            Ok(Upload { key, media_type, width: background.width(), height: background.height() })
         })
         .await
     }
@@ -188,12 +195,17 @@ impl Drawer {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).get(object)
     }
 
-    /// Reads a background and keeps it under the key of its object.
-    async fn read_and_keep(&self, object: &str, bytes: Bytes) -> Result<Arc<Background>, ReadError> {
-        let background = Arc::new(self.reading(move |renderer| renderer.background(&bytes)).await?);
-        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.put(object, background.clone());
-        Ok(background)
+    /// Reads the background of an object and keeps it. None when these are not the bytes that
+    /// its key was made of.
+    async fn read_and_keep(&self, key: Key, bytes: Bytes) -> Result<Option<Arc<Background>>, ReadError> {
+        let object = key.to_string();
+        let read = self.reading(move |renderer| {
+            let made = Key::of_content(FOLDER, &bytes);
+            if made.is_ok_and(|made| made == key) { renderer.background(&bytes).map(Some) } else { Ok(None) }
+        });
+        let Some(background) = read.await?.map(Arc::new) else { return Ok(None) };
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).put(&object, background.clone());
+        Ok(Some(background))
     }
 
     async fn reading<T: Send + 'static>(
@@ -207,5 +219,63 @@ impl Drawer {
             read(&inner.ready().renderer)
         });
         Ok(reading.await.map_err(|_| ReadError::BrokenOff)??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Duration, sleep};
+
+    use super::*;
+
+    /// On a runtime of one thread, somebody else goes on while a picture is read and a card is drawn.
+    #[tokio::test]
+    async fn the_thread_that_serves_goes_on() {
+        let layer = "<g opacity='.9'><rect width='4096' height='2048' fill='red'/><circle r='900'/></g>";
+        let drawing =
+            format!("<svg xmlns='http://www.w3.org/2000/svg' width='4096' height='2048'>{}</svg>", layer.repeat(4));
+        let drawer = Drawer::default();
+        let work = async {
+            let upload = drawer.read(Bytes::from(drawing.clone())).await.unwrap();
+            assert_eq!((upload.media_type, upload.width, upload.height), (MediaType::Svg, 4096, 2048));
+            let background = drawer.read_and_keep(upload.key.clone(), Bytes::from(drawing.clone())).await.unwrap();
+            let background = background.unwrap();
+            let kept = drawer.kept(upload.key.as_str()).unwrap();
+            assert!(Arc::ptr_eq(&kept, &background));
+            let layout = Layout::usual(upload.width, upload.height);
+            let paper = Paper::Template { background, layout, turn: drawer.template_turn().await.unwrap() };
+            let values = Values {
+                code: "GOLD10".to_owned(),
+                holder_name: None,
+                validity: None,
+                campaign_name: String::new(),
+                benefit: String::new(),
+                link: "https://t.me/promo_bot?start=GOLD10".to_owned(),
+            };
+            drawer.draw(paper, values).await.unwrap()
+        };
+        tokio::pin!(work);
+        let mut ticks = 0;
+        let card = loop {
+            tokio::select! {
+                biased;
+                card = &mut work => break card,
+                () = sleep(Duration::from_millis(1)) => ticks += 1,
+            }
+        };
+        assert!(card.starts_with(b"\x89PNG"));
+        // If the work were done here, there would be one at each of its three steps.
+        assert!(ticks > 10, "{ticks}");
+    }
+
+    #[tokio::test]
+    async fn bytes_that_a_key_was_not_made_of_are_no_background() {
+        let drawer = Drawer::default();
+        let bytes = |side: u32| {
+            Bytes::from(format!("<svg xmlns='http://www.w3.org/2000/svg' width='{side}' height='{side}'/>"))
+        };
+        let upload = drawer.read(bytes(200)).await.unwrap();
+        assert!(drawer.read_and_keep(upload.key.clone(), bytes(201)).await.unwrap().is_none());
+        assert!(drawer.kept(upload.key.as_str()).is_none());
     }
 }

@@ -148,21 +148,12 @@ async fn paper(app: &App, design: &Design, layout: Option<Layout>) -> Result<Pap
             let missing = || CardError::Missing(object.clone());
             let key = Key::new(object.clone()).map_err(|_| missing())?;
             let bytes = app.storage.clone().with_patience(PATIENCE).get(&key).await?.ok_or_else(missing)?;
-            if !is_content_of(&key, &bytes) {
-                return Err(CardError::Changed(object.clone()));
-            }
-            let read = app.drawer.read_and_keep(object, bytes).await;
-            read.map_err(|error| match error {
+            let read = app.drawer.read_and_keep(key, bytes).await.map_err(|error| match error {
                 ReadError::Refused(error) => CardError::Unreadable(error),
                 ReadError::BrokenOff => CardError::Draw(DrawError::BrokenOff),
-            })?
+            })?;
+            read.ok_or_else(|| CardError::Changed(object.clone()))?
         }
     };
     Ok(Paper::Template { background, layout, turn })
-}
-
-/// Whether a key was made of these bytes.
-fn is_content_of(key: &Key, bytes: &[u8]) -> bool {
-    let folder = key.as_str().rsplit_once('/').map_or("", |(folder, _)| folder);
-    Key::of_content(folder, bytes).is_ok_and(|made| made == *key)
 }

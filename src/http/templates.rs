@@ -26,9 +26,6 @@ use super::{
 };
 use crate::{app::App, cards as drawing, executor::Wish, integrations::storage::Key as ObjectKey};
 
-/// Where pictures are in the object storage.
-const FOLDER: &str = "templates";
-
 pub(super) struct Templates(pub(super) App);
 
 #[derive(ApiResponse)]
@@ -78,9 +75,8 @@ impl Templates {
         body: PictureBody,
     ) -> Answer<Created> {
         template::Template::check_name(&name.0)?;
-        let key = ObjectKey::of_content(FOLDER, &body.bytes).map_err(internal)?;
-        let once = once(&caller, idempotency_key.0, &["POST", "/api/templates", &name.0, key.as_str()])?;
         let read = self.0.drawer.read(body.bytes.clone()).await?;
+        let once = once(&caller, idempotency_key.0, &["POST", "/api/templates", &name.0, read.key.as_str()])?;
         if read.media_type.as_str() != body.named {
             return Err(Problem::from(Kind::InvalidPicture).with_error(
                 "Content-Type",
@@ -89,14 +85,14 @@ impl Templates {
         }
         let layout = serde_json::to_value(Layout::usual(read.width, read.height)).map_err(internal)?;
         let picture = StoredPicture {
-            object: key.as_str().to_owned(),
+            object: read.key.to_string(),
             media_type: read.media_type,
             width: read.width,
             height: read.height,
             bytes: u32::try_from(body.bytes.len()).unwrap_or(u32::MAX),
         };
         // First the object, then the event that names it.
-        self.0.storage.put(&key, body.bytes.clone(), body.named).await?;
+        self.0.storage.put(&read.key, body.bytes.clone(), body.named).await?;
         let command = Command::Upload { name: name.0, picture, layout, at: self.0.clock.now() };
         let wish = Wish { command, cause: caller.cause(), once, expected: Some(0) };
         created_at("/api/templates", &self.0.templates.send(&self.0.clock.new_id().to_string(), wish).await?)

@@ -10,12 +10,16 @@ use poem_openapi::{
     ApiExtractor, ApiExtractorType, ApiResponse, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
+use tokio::time::Duration;
 
 use super::{
     body::bytes_within,
     problem::{Kind, Problem},
 };
 use crate::{app::App, cards::Turn};
+
+/// How long an upload waits until there is room for it. Each of those before it has half a minute to arrive.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a picture may be called.
 const TYPES: [&str; 3] = ["image/png", "image/jpeg", "image/svg+xml"];
@@ -65,7 +69,8 @@ impl<'a> ApiExtractor<'a> for PictureBody {
         }
         // Added at the root of all that is served.
         let app = request.data::<App>().ok_or(Problem::from(Kind::Internal))?;
-        let turn = app.drawer.upload_turn().await.ok_or(Problem::from(Kind::Stopping))?;
+        let turn = tokio::time::timeout(PATIENCE, app.drawer.upload_turn());
+        let turn = turn.await.map_err(|_| Problem::from(Kind::Overloaded))?.ok_or(Problem::from(Kind::Stopping))?;
         let bytes = bytes_within(body, Background::MOST_BYTES).await.map_err(|problem| match problem.kind() {
             Kind::BodyTooLarge => too_large(),
             _ => problem,

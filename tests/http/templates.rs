@@ -72,10 +72,6 @@ async fn what_is_no_harmless_picture_is_refused_and_says_why() {
         let said = answer.json["errors"][0]["reason"].as_str().unwrap();
         assert!(said.contains(reason), "{what}: {said}");
     }
-    // A gigabyte of zeros behind a small header: as much as the header says is read of it.
-    let bomb = png_that_inflates(400, 300, 1 << 30);
-    let answer = upload(&world, "name=Bomb", "image/png", bomb).await;
-    assert!(answer.status == 422 || answer.status == 201, "{answer:?}");
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
 
     // The type must be one of three, and true.
@@ -99,8 +95,7 @@ async fn what_is_no_harmless_picture_is_refused_and_says_why() {
         assert_eq!(answer.fields(), ["name"], "{query}");
     }
     let listed = world.get("/api/templates").await;
-    let kept = listed.json["items"].as_array().unwrap();
-    assert!(kept.iter().all(|template| template["name"] == "Bomb"), "{listed:?}");
+    assert_eq!(listed.json["items"], json!([]), "nothing is kept of what was refused");
     world.end().await;
 }
 

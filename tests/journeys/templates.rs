@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Process, World,
-    pictures::{Seen, jpeg, png, svg},
+    pictures::{Seen, jpeg, png, png_that_inflates, svg},
     s3::{ACCESS_KEY, BUCKET, S3, SECRET_KEY, Scratch},
 };
 
@@ -274,8 +274,25 @@ async fn many_large_uploads_cost_little_memory() {
     let piece = [b"100000\r\n", mebibyte.as_slice(), b"\r\n"].concat();
     let told = send(&process, &head("transfer-encoding: chunked"), &piece, 100);
     assert!(told.starts_with("HTTP/1.1 413 ") && told.contains("at most 10 MiB"), "{told}");
+    // What is small and explodes. Of the zeros, as many are read as the header says there are.
+    let doubling: String =
+        (0..40).map(|n| format!("<g id='g{}'><use href='#g{n}'/><use href='#g{n}'/></g>", n + 1)).collect();
+    let entity: String = (0..20).map(|n| format!("<!ENTITY e{} \"&e{n};&e{n};&e{n};&e{n};\">", n + 1)).collect();
+    for (media_type, picture, status) in [
+        ("image/png", png_that_inflates(60_000, 60_000, 1 << 30), 422),
+        ("image/png", png_that_inflates(400, 300, 1 << 30), 201),
+        (
+            "image/svg+xml",
+            svg(&format!("<g id='g0'><rect width='9' height='9'/></g>{doubling}<use href='#g40'/>")),
+            422,
+        ),
+        ("image/svg+xml", format!("<!DOCTYPE svg [{entity}]><svg><text>&e20;</text></svg>").into_bytes(), 422),
+    ] {
+        let request = process.admin(Method::POST, "/api/templates?name=Bomb").await.header("content-type", media_type);
+        assert_eq!(request.body(picture).send().await.unwrap().status(), status, "{media_type}");
+    }
     let refused = most_memory(&process);
-    assert!(refused < before + 64, "{before} MiB before, {refused} MiB after uploads that are too large");
+    assert!(refused < before + 64, "{before} MiB before, {refused} MiB after what is too large");
 
     // Twelve of the largest pictures at once, each 32 MiB when it is decoded.
     let large = Bytes::from(png(4096, 2048, [10, 20, 30]));
