@@ -22,7 +22,6 @@ mod redeem;
 mod site;
 
 use cycle::{Round, Sample, cycle, median};
-use database::Database;
 use serde_json::{Value, json};
 
 /// Rounds of each row that is compared.
