@@ -14,12 +14,12 @@ use sqlx::{
 /// The server to measure on: the one that DATABASE_URL names, or a private one
 /// of this run, durable as in production.
 #[allow(clippy::disallowed_methods, reason = "a benchmark has no configuration but its environment")]
-fn server() -> PgConnectOptions {
+fn server() -> String {
     if let Ok(url) = std::env::var("DATABASE_URL") {
-        return url.parse().expect("DATABASE_URL is a PostgreSQL URL");
+        return url;
     }
     let mut private = PRIVATE.lock().expect("nobody panicked while starting it");
-    private.get_or_insert_with(Private::start).cluster.url().parse().expect("its address is a PostgreSQL URL")
+    private.get_or_insert_with(Private::start).cluster.url().to_owned()
 }
 
 static PRIVATE: Mutex<Option<Private>> = Mutex::new(None);
@@ -49,23 +49,33 @@ impl Private {
 
 /// A migrated database that is dropped with this value.
 pub(crate) struct Database {
+    address: String,
     server: PgConnectOptions,
     name: String,
 }
 
 impl Database {
     pub(crate) async fn create() -> Self {
-        let server = server();
+        let address = server();
+        let server: PgConnectOptions = address.parse().expect("it is the URL of a PostgreSQL");
         let name = format!("bench_{}", Clock::system().new_id().simple());
         let mut connection = PgConnection::connect_with(&server).await.expect("the server answers");
         execute(&mut connection, &format!("create database {name}")).await;
-        let database = Self { server, name };
+        let database = Self { address, server, name };
         sqlx::migrate!().run_direct(&mut database.connect().await).await.expect("the migrations run");
         database
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
         self.server.clone().database(&self.name)
+    }
+
+    /// Its address, for an app.
+    #[allow(dead_code, reason = "not every bench has an app")]
+    pub(crate) fn url(&self) -> String {
+        let mut url = reqwest::Url::parse(&self.address).expect("it is a URL");
+        url.set_path(&self.name);
+        url.into()
     }
 
     pub(crate) async fn connect(&self) -> PgConnection {

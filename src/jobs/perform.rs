@@ -164,7 +164,7 @@ async fn tell(
 /// Fixes a broadcast's audience, unless it was cancelled before that. Who is in
 /// the read models when the broadcast was released is in it.
 async fn address(app: &App, claimed: &Claimed, broadcast: &str, position: i64) -> Result<Vec<Job>, JobError> {
-    for read_model in ["bot_users", "redemptions"] {
+    for read_model in ["bot_users", "redemptions", "coupons"] {
         let reached = feed::wait_for(&app.pool, read_model, position, Duration::from_secs(2))
             .await
             .map_err(|error| JobError::retry(&error))?;

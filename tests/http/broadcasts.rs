@@ -133,7 +133,7 @@ async fn holders_are_those_whose_coupon_is_still_good() {
     let holders = async |id: &str| {
         let last = world.app.log.last_position().await.unwrap();
         for list in ["redemptions", &format!("campaigns/{id}/publications")] {
-            assert_eq!(world.get(&format!("/api/{list}?min_position={last}")).await.status, 200);
+            assert_eq!(world.get(&format!("/api/{list}?min_position={last}&wait_ms=30000")).await.status, 200);
         }
         let body = json!({ "text": "Yours ends soon", "audience": { "holds": id } });
         post("/api/broadcast/preview".to_owned(), body).await["recipients"].as_i64().unwrap()

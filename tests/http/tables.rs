@@ -61,13 +61,13 @@ async fn tables_go_on_after_a_page_and_say_what_was_said() {
     let redeem = async |n: usize| {
         let redemption = Redemption { id: world.app.clock.new_id(), telegram: None, source: Source::Api };
         let person = PersonId(Uuid::from_u128(n as u128));
-        let asked = Asked { person, coupon: None, reservation: None, spend: None, at: now };
+        let asked = Asked { person, coupon: None, reservation: None, spend: None, submission: None, at: now };
         world.app.campaigns.send(&id, wish(Command::Redeem { redemption, asked })).await.unwrap();
     };
     join_all((0..MANY).map(redeem)).await;
     let last = world.app.log.last_position().await.unwrap();
     for list in ["campaigns", "redemptions"] {
-        assert_eq!(world.get(&format!("/api/{list}?min_position={last}")).await.status, 200);
+        assert_eq!(world.get(&format!("/api/{list}?min_position={last}&wait_ms=30000")).await.status, 200);
     }
 
     let campaigns = rows(&world.get("/api/campaigns.csv?sort=name").await);
@@ -136,7 +136,7 @@ async fn some_of_each(world: &World) -> String {
     .await;
     let last = world.app.log.last_position().await.unwrap();
     for list in ["campaigns", "redemptions", "bot-users", &format!("campaigns/{id}/publications")] {
-        assert_eq!(world.get(&format!("/api/{list}?min_position={last}")).await.status, 200);
+        assert_eq!(world.get(&format!("/api/{list}?min_position={last}&wait_ms=30000")).await.status, 200);
     }
     id
 }
@@ -148,7 +148,7 @@ async fn every_list_has_its_table() {
     // Nothing comes or goes while it is compared.
     let broadcast = world.post("/api/broadcast", json!({ "text": "=Gold", "draft": true })).await;
     let broadcast_id = broadcast.json["id"].as_str().unwrap().to_owned();
-    let seen = world.get(&format!("/api/broadcasts?min_position={}", broadcast.json["position"])).await;
+    let seen = world.get(&format!("/api/broadcasts?wait_ms=30000&min_position={}", broadcast.json["position"])).await;
     assert_eq!(seen.status, 200);
     let document = world.plain("GET", "/api/openapi.json").answer().await.json;
     let all = operations(&document);
