@@ -1,7 +1,7 @@
 //! Codes that did not do what their senders hoped, and who is locked out.
 
 use aggregates::guard::{Command, Miss};
-use chrono::{DateTime, DurationRound, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::stream;
 use poem_openapi::{
     Enum, Object, OpenApi,
@@ -18,15 +18,13 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, BotUsersRead, CampaignsRead, CampaignsWrite},
-    csv::{Columns, Table, line},
+    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     mutation::{Changed, EXAMPLE_ID, changed, once},
     params::{At, cursor, instant, shows, usual_limit, usual_wait},
     problem::{Answer, Problem},
 };
 use crate::{app::App, executor::Wish};
 
-/// Misses read at a time for a table.
-const PIECE: i64 = 1_000;
 /// The longest time that is counted by hours.
 const LONGEST: TimeDelta = TimeDelta::days(92);
 /// An hour is a spike from so many misses on…
@@ -223,12 +221,41 @@ impl Columns for MissTable {
 fn row_line(row: &Row) -> String {
     line(&[
         &row.position.to_string(),
-        &row.at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        &time(row.at),
         &row.person.to_string(),
-        &row.campaign_id.map(|id| id.to_string()).unwrap_or_default(),
+        &maybe(row.campaign_id),
         &row.reason,
         &row.source,
     ])
+}
+
+struct HourTable;
+
+impl Columns for HourTable {
+    const NAMES: &'static str = "hour,misses,unknown,usual,spike";
+    const EXAMPLE: &'static str = "2027-01-15T09:00:00.000000Z,211,209,3.5,true";
+}
+
+fn hour_line(hour: &MissHour) -> String {
+    line(&[
+        &time(hour.hour),
+        &hour.misses.to_string(),
+        &hour.unknown.to_string(),
+        &hour.usual.to_string(),
+        &hour.spike.to_string(),
+    ])
+}
+
+struct LockoutTable;
+
+impl Columns for LockoutTable {
+    const NAMES: &'static str = "person,since,until,in_a_row";
+    const EXAMPLE: &'static str =
+        "5d1a8e62-04b7-8c31-9f05-01935c2e7b4a,2027-01-15T09:00:00.000000Z,2027-01-15T09:15:00.000000Z,1";
+}
+
+fn lockout_line(row: &misses::Lockout) -> String {
+    line(&[&row.person.to_string(), &time(row.since), &time(row.until), &row.in_a_row.to_string()])
 }
 
 #[OpenApi(tag = "Tags::Coupons")]
@@ -293,13 +320,11 @@ impl Misses {
     ) -> Answer<Table<MissTable>> {
         let filter = filter(campaign.0, person.0, reason.0, since.0, until.0)?;
         let pool = self.0.pool.clone();
-        let lines = stream::try_unfold(Some(None), move |after| {
+        let lines = pieces(move |after: Option<Cursor>| {
             let (pool, filter) = (pool.clone(), filter.clone());
             async move {
-                let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
-                let page = misses::list(&pool, &filter, Option::as_ref(&after), PIECE).await?;
-                let more = page.next.map(Some);
-                Ok(Some((page.rows.iter().map(row_line).collect::<String>(), more)))
+                let page = misses::list(&pool, &filter, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
             }
         });
         Ok(Table::named("misses", lines))
@@ -326,23 +351,27 @@ impl Misses {
         #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
         wait_ms: Query<u64>,
     ) -> Answer<Json<MissHours>> {
-        let until = instant("until", until.0)?.unwrap_or_else(|| self.0.clock.now());
-        let since = instant("since", since.0)?.unwrap_or(until - TimeDelta::hours(47));
-        // Of a usual instant there always is an hour.
-        let since = since.duration_trunc(TimeDelta::hours(1)).unwrap_or(since);
-        if since > until || until - since > LONGEST {
-            return Err(Problem::input("until", "must be after since, and at most 92 days later"));
-        }
         shows(&self.0, "misses", min_position.0, wait_ms.0).await?;
-        let hours = misses::hours(&self.0.pool, campaign.0, since, until).await?;
-        let hour = |hour: misses::Hour| MissHour {
-            spike: hour.misses >= SPIKE && hour.misses as f64 > TIMES_USUAL * hour.usual,
-            hour: hour.hour,
-            misses: hour.misses,
-            unknown: hour.unknown,
-            usual: hour.usual,
-        };
-        Ok(Json(MissHours { items: hours.into_iter().map(hour).collect() }))
+        Ok(Json(MissHours { items: self.by_hour(campaign.0, since.0, until.0).await? }))
+    }
+
+    /// Export failed attempts by hour
+    ///
+    /// The same as `getMissHours`, as CSV.
+    #[oai(path = "/misses/hours.csv", method = "get", operation_id = "exportMissHours")]
+    async fn export_hours(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// Only of codes of the campaign with this id.
+        campaign: Query<Option<Uuid>>,
+        /// From the hour of this instant on.
+        since: Query<Option<DateTime<Utc>>>,
+        /// Until the hour before this instant; now without it. At most 92 days after `since`.
+        until: Query<Option<DateTime<Utc>>>,
+    ) -> Answer<Table<HourTable>> {
+        let hours = self.by_hour(campaign.0, since.0, until.0).await?;
+        let lines: String = hours.iter().map(hour_line).collect();
+        Ok(Table::named("miss-hours", stream::iter([Ok::<_, sqlx::Error>(lines)])))
     }
 
     /// List who is locked out
@@ -370,6 +399,16 @@ impl Misses {
         Ok(Json(Lockouts { items: rows.into_iter().map(lockout).collect() }))
     }
 
+    /// Export who is locked out
+    ///
+    /// The same as `listLockouts`, as CSV.
+    #[oai(path = "/lockouts.csv", method = "get", operation_id = "exportLockouts")]
+    async fn export_lockouts(&self, _caller: Allowed<BotUsersRead>) -> Answer<Table<LockoutTable>> {
+        let rows = misses::locked_out(&self.0.pool, self.0.clock.now()).await?;
+        let lines: String = rows.iter().map(lockout_line).collect();
+        Ok(Table::named("lockouts", stream::iter([Ok::<_, sqlx::Error>(lines)])))
+    }
+
     /// Let somebody try again
     ///
     /// Ends their lock-out, if they are locked out.
@@ -387,6 +426,32 @@ impl Misses {
         let command = Command::Lift { at: self.0.clock.now() };
         let wish = Wish { command, cause: caller.cause(), once, expected: None };
         changed(&self.0.guards.send(&id.0.to_string(), wish).await?)
+    }
+}
+
+impl Misses {
+    async fn by_hour(
+        &self,
+        campaign: Option<Uuid>,
+        since: Option<DateTime<Utc>>,
+        until: Option<DateTime<Utc>>,
+    ) -> Answer<Vec<MissHour>> {
+        let until = instant("until", until)?.unwrap_or_else(|| self.0.clock.now());
+        let since = instant("since", since)?.unwrap_or(until - TimeDelta::hours(47));
+        // Of a usual instant there always is an hour.
+        let since = since.duration_trunc(TimeDelta::hours(1)).unwrap_or(since);
+        if since > until || until - since > LONGEST {
+            return Err(Problem::input("until", "must be after since, and at most 92 days later"));
+        }
+        let hours = misses::hours(&self.0.pool, campaign, since, until).await?;
+        let hour = |hour: misses::Hour| MissHour {
+            spike: hour.misses >= SPIKE && hour.misses as f64 > TIMES_USUAL * hour.usual,
+            hour: hour.hour,
+            misses: hour.misses,
+            unknown: hour.unknown,
+            usual: hour.usual,
+        };
+        Ok(hours.into_iter().map(hour).collect())
     }
 }
 

@@ -1,8 +1,7 @@
 //! Answers to the questions of campaigns: seen, approved, rejected.
 
 use aggregates::{Personal, submission::Command};
-use chrono::{DateTime, SecondsFormat, Utc};
-use futures_util::stream;
+use chrono::{DateTime, Utc};
 use poem_openapi::{
     Enum, Object, OpenApi,
     param::{Header, Query},
@@ -19,15 +18,12 @@ use super::{
     Tags,
     auth::{Allowed, BotUsersRead, CampaignsWrite},
     body::{Body, Fields, Input, text},
-    csv::{Columns, Table, line},
+    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     mutation::{Changed, EXAMPLE_ID, changed, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer as Result, Kind},
 };
 use crate::{app::App, executor::Wish};
-
-/// Submissions read at a time for a table.
-const PIECE: i64 = 500;
 
 pub(super) struct Submissions(pub(super) App);
 
@@ -188,7 +184,6 @@ impl Columns for SubmissionTable {
 }
 
 fn row_line(row: &Row) -> String {
-    let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Micros, true);
     let answers: Vec<String> = row.answers.iter().map(|said| format!("{} {}", said.question, said.answer)).collect();
     line(&[
         &row.id.to_string(),
@@ -198,9 +193,9 @@ fn row_line(row: &Row) -> String {
         row.name.as_deref().unwrap_or_default(),
         &row.status,
         row.reason.as_deref().unwrap_or_default(),
-        &row.redemption.map(|id| id.to_string()).unwrap_or_default(),
+        &maybe(row.redemption),
         &time(row.submitted_at),
-        &row.decided_at.map(time).unwrap_or_default(),
+        &maybe(row.decided_at.map(time)),
         &answers.join("\n"),
     ])
 }
@@ -259,13 +254,11 @@ impl Submissions {
     ) -> Result<Table<SubmissionTable>> {
         let filter = Filter { campaign: campaign.0, person: person.0, status: status.0.map(SubmissionStatus::as_str) };
         let pool = self.0.pool.clone();
-        let lines = stream::try_unfold(Some(None), move |after| {
+        let lines = pieces(move |after: Option<Cursor>| {
             let (pool, filter) = (pool.clone(), filter.clone());
             async move {
-                let Some(after) = after else { return Ok::<_, sqlx::Error>(None) };
-                let page = submissions::list(&pool, &filter, Option::as_ref(&after), PIECE).await?;
-                let more = page.next.map(Some);
-                Ok(Some((page.rows.iter().map(row_line).collect::<String>(), more)))
+                let page = submissions::list(&pool, &filter, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
             }
         });
         Ok(Table::named("submissions", lines))

@@ -10,7 +10,10 @@ use poem_openapi::{
     param::{Header, Query},
     payload::Json,
 };
-use projections::{page::Key, templates};
+use projections::{
+    page::{Cursor, Key},
+    templates::{self, Row},
+};
 use uuid::Uuid;
 
 use super::{
@@ -18,6 +21,7 @@ use super::{
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::Body,
     cards::Picture,
+    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     mutation::{Changed, Created, IfMatch, changed, created_at, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind, Problem},
@@ -49,6 +53,29 @@ enum Found {
         #[oai(header = "ETag")]
         String,
     ),
+}
+
+struct TemplateTable;
+
+impl Columns for TemplateTable {
+    const NAMES: &'static str = "id,name,media_type,width,height,bytes,archived_at,created_at,updated_at,version";
+    const EXAMPLE: &'static str = "01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,Spring,image/png,1200,630,48213,,\
+                                   2027-01-15T08:00:00.000000Z,2027-01-15T08:00:00.000000Z,2";
+}
+
+fn row_line(row: &Row) -> String {
+    line(&[
+        &row.id.to_string(),
+        &row.name,
+        &row.media_type,
+        &row.width.to_string(),
+        &row.height.to_string(),
+        &row.bytes.to_string(),
+        &maybe(row.archived_at.map(time)),
+        &time(row.created_at),
+        &time(row.updated_at),
+        &row.version.to_string(),
+    ])
 }
 
 #[OpenApi(tag = "Tags::Templates")]
@@ -126,6 +153,27 @@ impl Templates {
             items: page.rows.into_iter().map(Template::try_from).collect::<Answer<_>>()?,
             next_cursor: page.next.map(|cursor| cursor.to_string()),
         }))
+    }
+
+    /// Export templates
+    ///
+    /// All that match the filter, the newest first, as CSV; without their layouts.
+    #[oai(path = "/templates.csv", method = "get", operation_id = "exportTemplates")]
+    async fn export(
+        &self,
+        _caller: Allowed<CampaignsRead>,
+        /// Only those that are put away, or only those that are not.
+        archived: Query<Option<bool>>,
+    ) -> Answer<Table<TemplateTable>> {
+        let pool = self.0.pool.clone();
+        let lines = pieces(move |after: Option<Cursor>| {
+            let pool = pool.clone();
+            async move {
+                let page = templates::list(&pool, archived.0, after.as_ref(), PIECE).await?;
+                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
+            }
+        });
+        Ok(Table::named("templates", lines))
     }
 
     /// Show a template

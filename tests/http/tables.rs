@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aggregates::{
-    PersonId,
+    PersonId, Personal, TelegramUser,
     campaign::{Asked, Command, Redemption, Source, Terms},
+    guard, submission,
 };
 use futures_util::future::join_all;
 use promostack::{executor::Wish, log::Cause};
@@ -122,6 +123,26 @@ async fn some_of_each(world: &World) -> String {
             .await;
         }
     }
+    let person = PersonId(Uuid::from_u128(0x5d1a_8e62_04b7_8c31_9f05_0193_5c2e_7b4a));
+    for _ in 0..5 {
+        let miss = guard::Command::Miss {
+            miss: guard::Miss::Unknown,
+            campaign: None,
+            source: Source::Bot,
+            at: world.app.clock.now(),
+        };
+        world.app.guards.send(&person.to_string(), wish(miss)).await.unwrap();
+    }
+    let submitted = submission::Submitted {
+        campaign: id.parse().unwrap(),
+        person,
+        telegram: Personal::new(TelegramUser { id: 7, name: Some("=Anna".to_owned()), language: None }),
+        coupon: None,
+        answers: Personal::new(vec![submission::Answer { question: "Which?".to_owned(), answer: "=Acme".to_owned() }]),
+    };
+    let submit = submission::Command::Submit { submitted, at: world.app.clock.now() };
+    world.app.submissions.send(&world.app.clock.new_id().to_string(), wish(submit)).await.unwrap();
+    crate::templates::uploaded(world).await;
     crate::webhook::say(world, 1, 501, "/start").await;
     until(async || !world.get("/api/bot-users").await.json["items"].as_array().unwrap().is_empty()).await;
     world.key("reporting", &["campaigns:read"]).await;
@@ -135,7 +156,8 @@ async fn some_of_each(world: &World) -> String {
     })
     .await;
     let last = world.app.log.last_position().await.unwrap();
-    for list in ["campaigns", "redemptions", "bot-users", &format!("campaigns/{id}/publications")] {
+    let publications = format!("campaigns/{id}/publications");
+    for list in ["campaigns", "redemptions", "bot-users", "misses", "submissions", "templates", &publications] {
         assert_eq!(world.get(&format!("/api/{list}?min_position={last}&wait_ms=30000")).await.status, 200);
     }
     id

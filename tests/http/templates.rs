@@ -18,7 +18,7 @@ async fn upload(world: &World, query: &str, media_type: &str, picture: impl Into
     request.header("content-type", media_type).body(picture).answer().await
 }
 
-async fn uploaded(world: &World) -> Answer {
+pub(crate) async fn uploaded(world: &World) -> Answer {
     let answer = upload(world, "name=Fine", "image/png", png(400, 300, [240, 240, 255])).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer
