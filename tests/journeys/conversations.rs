@@ -1,7 +1,7 @@
 //! What people and admins say to the bot and what it answers, as snapshots that
 //! are meant to be read; with restarts in the middle.
 
-use chrono::Utc;
+use promostack::clock::Clock;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -44,7 +44,7 @@ async fn push(world: &World, user: i64, text: &str) {
 
 /// Without what is another every day.
 async fn read(world: &World, user: i64) -> String {
-    let today = Utc::now();
+    let today = Clock::system().now();
     transcript(world, user)
         .await
         .replace(&today.format("%-d %B %Y").to_string(), "(today)")
