@@ -78,6 +78,13 @@ pub enum Job {
         /// Where to write to.
         telegram: TelegramUser,
     },
+    /// Show admins what somebody answered to a campaign's questions.
+    ShowSubmission {
+        /// The submission.
+        submission: String,
+        /// What was handed in.
+        submitted: Submitted,
+    },
     /// Redeem the coupon for answers that were approved.
     FulfilSubmission {
         /// The submission.
@@ -144,6 +151,7 @@ impl Job {
             Self::CouponBotUpdate { chat_id: None, .. }
             | Self::AnswerPress { .. }
             | Self::ConversationFinished { .. }
+            | Self::ShowSubmission { .. }
             | Self::FulfilSubmission { .. }
             | Self::RejectSubmission { .. }
             | Self::ReleaseCode { .. }
@@ -172,6 +180,7 @@ impl Job {
                 "coupon_bot_update",
                 "answer_press",
                 "conversation_finished",
+                "show_submission",
                 "fulfil_submission",
                 "reject_submission",
                 "release_code",
@@ -195,6 +204,7 @@ impl Job {
             Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } | Self::CouponCard { .. } => 10,
             Self::CouponBotUpdate { .. }
             | Self::ConversationFinished { .. }
+            | Self::ShowSubmission { .. }
             | Self::FulfilSubmission { .. }
             | Self::RejectSubmission { .. }
             | Self::ReleaseCode { .. }

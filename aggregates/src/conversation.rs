@@ -74,6 +74,11 @@ pub enum Topic {
     NewCampaign,
     /// An admin writes a broadcast.
     Broadcast,
+    /// An admin says why a submission is rejected.
+    Rejection {
+        /// Which.
+        submission: Uuid,
+    },
 }
 
 /// What an admin is asked for a campaign, in order.
@@ -123,6 +128,7 @@ impl Topic {
             Self::Submission { questions, .. } => questions.len(),
             Self::NewCampaign => CampaignStep::ALL.len(),
             Self::Broadcast => BroadcastStep::ALL.len(),
+            Self::Rejection { .. } => 1,
         }
     }
 }

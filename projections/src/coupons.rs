@@ -69,6 +69,32 @@ pub async fn held_by(executor: impl PgExecutor<'_>, person: Uuid, limit: i64) ->
     .await
 }
 
+/// Whether a person was given a coupon or redeemed it.
+///
+/// # Errors
+/// What the database says.
+pub async fn holds(
+    executor: impl PgExecutor<'_>,
+    person: Uuid,
+    campaign: Uuid,
+    coupon: Option<UniqueCode>,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"select exists (select from publications
+                           where person = $1 and campaign_id = $2 and batch is not distinct from $3
+                             and index is not distinct from $4)
+               or exists (select from redemptions
+                           where person = $1 and campaign_id = $2 and batch is not distinct from $3
+                             and index is not distinct from $4 and released_at is null) as "holds!""#,
+        person,
+        campaign,
+        coupon.map(|coupon| coupon.batch as i32),
+        coupon.map(|coupon| coupon.index as i32),
+    )
+    .fetch_one(executor)
+    .await
+}
+
 /// One batch.
 ///
 /// # Errors

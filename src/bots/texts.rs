@@ -158,6 +158,21 @@ pub trait Texts: Sync {
     /// It is on its way.
     fn broadcast_sent(&self) -> &'static str;
 
+    /// To an admin, when somebody answered a campaign's questions.
+    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String;
+    /// On the buttons below it: approve, reject.
+    fn submission_choices(&self) -> [&'static str; 2];
+    /// An admin approved it.
+    fn approved(&self) -> &'static str;
+    /// An admin is asked for the reason.
+    fn why_rejected(&self) -> &'static str;
+    /// It is too long.
+    fn reason_too_long(&self) -> &'static str;
+    /// An admin rejected it.
+    fn rejection_told(&self) -> &'static str;
+    /// Another admin was faster.
+    fn decided_before(&self) -> &'static str;
+
     /// To `/stats`.
     fn numbers(&self, numbers: &Numbers) -> String;
     /// To `/pause` without a code.

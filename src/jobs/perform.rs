@@ -63,6 +63,7 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
             let finished = Finished { id: *conversation, person: PersonId(uuid(person)?), topic, answers, telegram };
             finished::work(app, cause(claimed), finished).await
         }
+        Job::ShowSubmission { submission, submitted } => finished::show(app, uuid(submission)?, submitted).await,
         Job::FulfilSubmission { submission, position, submitted } => {
             finished::fulfil(app, cause(claimed), uuid(submission)?, *position, submitted).await
         }

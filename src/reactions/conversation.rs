@@ -40,11 +40,10 @@ impl Reaction for FinishConversation {
                 telegram: submitted.telegram.reveal().clone(),
                 reason: reason.reveal().clone(),
             },
-            Fact::Submission(
-                submission::Event::Submitted { .. }
-                | submission::Event::Fulfilled { .. }
-                | submission::Event::Failed { .. },
-            )
+            Fact::Submission(submission::Event::Submitted { submitted, .. }) => {
+                Job::ShowSubmission { submission: event.stream.clone(), submitted: submitted.clone() }
+            }
+            Fact::Submission(submission::Event::Fulfilled { .. } | submission::Event::Failed { .. })
             | Fact::Campaign(_)
             | Fact::Code(_)
             | Fact::BotUser(_)

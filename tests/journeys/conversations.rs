@@ -210,6 +210,33 @@ async fn questions_are_answered_across_restarts_approved_and_rejected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_admin_decides_on_answers_in_the_chat() {
+    let world = World::new().await;
+    let process = start(&world).await;
+    say(&world, ADMIN, "/start").await;
+    let questions = json!([{"text": "Which broker do you use?"}]);
+    process.campaign(json!({"name": "Broker bonus", "code": "BONUS", "questions": questions})).await;
+    for (user, broker) in [(1, "Acme Markets"), (2, "Globex")] {
+        say(&world, user, "BONUS").await;
+        say(&world, user, broker).await;
+    }
+    // The newest message is the second person's.
+    push(&world, ADMIN, "Reject").await;
+    let process = restart(&world, process).await;
+    say(&world, ADMIN, "Please use one of our partners.").await;
+    push(&world, ADMIN, "Approve").await;
+    assert!(world.bot_said(2).await.last().unwrap().contains("Please use one of our partners."));
+    say(&world, 2, "BONUS").await;
+    say(&world, 2, "Acme Markets").await;
+    push(&world, ADMIN, "Approve").await;
+    assert!(world.bot_said(2).await.last().unwrap().starts_with("Done!"));
+    insta::assert_snapshot!("admin_decides", read(&world, ADMIN).await);
+    let left = process.get("/api/submissions?status=pending").await;
+    assert_eq!(left["items"].as_array().unwrap().len(), 1, "{left}");
+    world.audit().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_admin_runs_campaigns_from_the_chat() {
     let world = World::new().await;
     let process = start(&world).await;

@@ -5,6 +5,7 @@ use aggregates::{
     broadcast::{Audience, Letter, Message},
     campaign::{self, Status},
     conversation::Topic,
+    submission,
 };
 use projections::{
     campaigns::{self, Filter, Sort},
@@ -28,6 +29,8 @@ use crate::{
 
 /// The source of the keys under which updates pause campaigns and resume them.
 const SOURCE: &str = "coupon-bot:admins";
+/// The source of the keys under which updates approve submissions.
+const SUBMISSIONS: &str = "coupon-bot:submissions";
 /// Campaigns to choose from.
 const CHOICES: i64 = 20;
 
@@ -51,6 +54,11 @@ pub(super) async fn work(turn: &Turn<'_>, wish: input::Wish) -> Result<Vec<Job>,
         input::Wish::Resume(code) => choose(turn, code, Stop::Resume).await,
         input::Wish::PauseThis(campaign) => stop(turn, campaign, Stop::Pause).await,
         input::Wish::ResumeThis(campaign) => stop(turn, campaign, Stop::Resume).await,
+        input::Wish::Approve(submission) => approve(turn, submission).await,
+        input::Wish::Reject(submission) => match pending(turn, submission).await? {
+            true => talk::begin(turn, Topic::Rejection { submission }).await,
+            false => Ok(turn.say(turn.texts.decided_before())),
+        },
     }
 }
 
@@ -104,6 +112,23 @@ async fn stop(turn: &Turn<'_>, campaign: Uuid, stop: Stop) -> Result<Vec<Job>, J
     match turn.app.campaigns.send(&stream, wish).await {
         Ok(_) => Ok(turn.say(done)),
         Err(SendError::Refused(_)) => Ok(turn.say(turn.texts.not_possible(&name))),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+async fn pending(turn: &Turn<'_>, submission: Uuid) -> Result<bool, JobError> {
+    let stream = submission.to_string();
+    let look = turn.app.submissions.look(&stream, |submission, _, _| submission.status());
+    Ok(look.await.map_err(|error| JobError::retry(&error))? == Some(submission::Status::Pending))
+}
+
+async fn approve(turn: &Turn<'_>, submission: Uuid) -> Result<Vec<Job>, JobError> {
+    let once = turn.once(SUBMISSIONS, &[b"approve", submission.as_bytes()]);
+    let command = submission::Command::Approve { at: turn.at };
+    let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: None };
+    match turn.app.submissions.send(&submission.to_string(), wish).await {
+        Ok(done) if !done.events.is_empty() => Ok(turn.say(turn.texts.approved())),
+        Ok(_) | Err(SendError::Refused(_)) => Ok(turn.say(turn.texts.decided_before())),
         Err(error) => Err(retry(&error)),
     }
 }

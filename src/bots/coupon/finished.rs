@@ -2,7 +2,7 @@
 //! looked at.
 
 use aggregates::{
-    PersonId, Personal, TelegramUser, broadcast,
+    BotUser, PersonId, Personal, TelegramUser, broadcast,
     campaign::{self, Asked, Redemption, Source},
     conversation::Topic,
     submission::{self, Answer, Submitted},
@@ -11,14 +11,14 @@ use uuid::Uuid;
 
 use super::{
     super::texts::{self, Texts},
-    admin, campaign_draft,
-    turn::retry,
+    admin, campaign_draft, input,
+    turn::{button, retry},
 };
 use crate::{
     activation::{self, ActivateError},
     app::App,
     executor::{SendError, Wish},
-    integrations::telegram::OutgoingMessage,
+    integrations::telegram::{OutgoingMessage, text::LONGEST},
     jobs::{Job, JobError},
     log::{Cause, Once},
     secrets::fingerprint,
@@ -65,9 +65,70 @@ pub(crate) async fn work(app: &App, cause: Cause, finished: Finished<'_>) -> Res
         }
         Topic::NewCampaign => draft(app, cause, &finished, texts).await?,
         Topic::Broadcast => send(app, cause, &finished, texts).await?,
+        Topic::Rejection { submission } => decide(app, cause, &finished, *submission, texts).await?,
     };
     let message = OutgoingMessage { chat_id: finished.telegram.id, text, ..OutgoingMessage::default() };
     Ok(vec![Job::TelegramMessage(message)])
+}
+
+async fn decide(
+    app: &App,
+    cause: Cause,
+    finished: &Finished<'_>,
+    submission: Uuid,
+    texts: &dyn Texts,
+) -> Result<String, JobError> {
+    let reason = Personal::new(finished.answers.first().cloned().unwrap_or_default());
+    let command = submission::Command::Reject { reason, at: app.clock.now() };
+    let wish = Wish { command, cause, once: Some(once("reject", finished.id)), expected: None };
+    match app.submissions.send(&submission.to_string(), wish).await {
+        Ok(_) => Ok(texts.rejection_told().to_owned()),
+        Err(SendError::Refused(_)) => Ok(texts.decided_before().to_owned()),
+        Err(error) => Err(retry(&error)),
+    }
+}
+
+/// Shows admins what somebody answered, with buttons to decide on it.
+///
+/// # Errors
+/// [`JobError`].
+pub(crate) async fn show(app: &App, id: Uuid, submitted: &Submitted) -> Result<Vec<Job>, JobError> {
+    let campaign = name(app, submitted.campaign).await?;
+    let who = submitted.telegram.reveal().name.clone().unwrap_or_default();
+    let answers: Vec<(String, String)> =
+        submitted.answers.reveal().iter().map(|said| (said.question.clone(), said.answer.clone())).collect();
+    let mut jobs = vec![];
+    for admin in &app.config.telegram_admin_ids {
+        // They speak the language of their last message.
+        let person = app.person_of_telegram(*admin).await.map_err(|error| JobError::retry(&error))?.to_string();
+        let language = app.bot_users.look(&person, |user, _, _| match user {
+            BotUser::Met(known) => known.profile.reveal().language.clone(),
+            BotUser::Unmet => None,
+        });
+        let language = language.await.map_err(|error| JobError::retry(&error))?;
+        let texts = texts::in_language(language.as_deref());
+        let [approve, reject] = texts.submission_choices();
+        let buttons = [button(approve, input::approve_data(id)), button(reject, input::reject_data(id))];
+        jobs.push(Job::TelegramMessage(OutgoingMessage {
+            chat_id: *admin,
+            text: cut(&texts.submission(&campaign, &who, &answers)),
+            buttons: vec![buttons.into_iter().flatten().collect()],
+            ..OutgoingMessage::default()
+        }));
+    }
+    Ok(jobs)
+}
+
+/// As much of a text as Telegram takes in one message; all of it is in the API.
+fn cut(text: &str) -> String {
+    let mut left = LONGEST - 1;
+    let fits = |letter: &char| {
+        let fits = letter.len_utf16() <= left;
+        left = left.saturating_sub(letter.len_utf16());
+        fits
+    };
+    let kept: String = text.chars().take_while(fits).collect();
+    if kept.len() < text.len() { kept + "…" } else { kept }
 }
 
 async fn submit(

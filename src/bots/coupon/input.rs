@@ -55,6 +55,10 @@ pub(super) enum Wish {
     PauseThis(Uuid),
     /// The button below the list.
     ResumeThis(Uuid),
+    /// The button below somebody's answers.
+    Approve(Uuid),
+    /// The button below somebody's answers.
+    Reject(Uuid),
 }
 
 /// A button below a question.
@@ -110,6 +114,16 @@ pub(super) fn pause_data(campaign: Uuid) -> String {
 /// The data of a button that lets a campaign go on.
 pub(super) fn resume_data(campaign: Uuid) -> String {
     format!("resume:{}", campaign.simple())
+}
+
+/// The data of a button that approves somebody's answers.
+pub(super) fn approve_data(submission: Uuid) -> String {
+    format!("approve:{}", submission.simple())
+}
+
+/// The data of a button that rejects them.
+pub(super) fn reject_data(submission: Uuid) -> String {
+    format!("reject:{}", submission.simple())
 }
 
 impl Input {
@@ -169,6 +183,8 @@ impl Input {
             }
             "pause" => Self::Admin(Wish::PauseThis(rest.parse().ok()?)),
             "resume" => Self::Admin(Wish::ResumeThis(rest.parse().ok()?)),
+            "approve" => Self::Admin(Wish::Approve(rest.parse().ok()?)),
+            "reject" => Self::Admin(Wish::Reject(rest.parse().ok()?)),
             _ => return None,
         })
     }
@@ -234,6 +250,8 @@ mod tests {
             (choice_data(choice), Input::Choice(choice)),
             (pause_data(campaign), Input::Admin(Wish::PauseThis(campaign))),
             (resume_data(campaign), Input::Admin(Wish::ResumeThis(campaign))),
+            (approve_data(campaign), Input::Admin(Wish::Approve(campaign))),
+            (reject_data(campaign), Input::Admin(Wish::Reject(campaign))),
         ] {
             assert!(data.len() <= 64, "{data}");
             assert_eq!(Input::pressed(&data), wanted);

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     coupons,
+    integrations::telegram::text::{LONGEST, units},
     jobs::{Job, JobError},
 };
 
@@ -40,7 +41,7 @@ pub(super) async fn campaigns(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
         .collect();
     Ok(match offers.is_empty() {
         true => turn.say(turn.texts.no_campaigns()),
-        false => turn.say(format!("{}\n\n{}", turn.texts.campaigns(), offers.join("\n\n"))),
+        false => turn.say(fitting(turn.texts.campaigns(), &offers)),
     })
 }
 
@@ -65,17 +66,15 @@ pub(super) async fn coupons(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
     }
     Ok(match lines.is_empty() {
         true => turn.say(turn.texts.no_coupons()),
-        false => turn.ask(format!("{}\n\n{}", turn.texts.coupons(), lines.join("\n\n")), buttons),
+        false => turn.ask(fitting(turn.texts.coupons(), &lines), buttons),
     })
 }
 
 /// The card of a coupon, for who has it.
 pub(super) async fn card(turn: &Turn<'_>, campaign: Uuid, coupon: Option<UniqueCode>) -> Result<Replies, JobError> {
-    let held =
-        held::held_by(&turn.app.pool, turn.person.0, i64::MAX - 1).await.map_err(|error| JobError::retry(&error))?;
-    let theirs = held.iter().any(|held| held.campaign_id == campaign && unique(held) == coupon);
+    let theirs = held::holds(&turn.app.pool, turn.person.0, campaign, coupon).await;
     // A button can be forged; a card is for who holds the coupon.
-    if !theirs {
+    if !theirs.map_err(|error| JobError::retry(&error))? {
         return Ok(Replies { jobs: vec![], notice: Some(turn.texts.button_is_old()) });
     }
     Ok(vec![Job::CouponCard {
@@ -86,6 +85,19 @@ pub(super) async fn card(turn: &Turn<'_>, campaign: Uuid, coupon: Option<UniqueC
         language: turn.from.language_code.clone(),
     }]
     .into())
+}
+
+/// As many of the paragraphs as Telegram takes in one message.
+fn fitting(first: &str, paragraphs: &[String]) -> String {
+    let mut text = first.to_owned();
+    for paragraph in paragraphs {
+        if units(&text) + units(paragraph) + 2 > LONGEST {
+            break;
+        }
+        text.push_str("\n\n");
+        text.push_str(paragraph);
+    }
+    text
 }
 
 fn unique(held: &Held) -> Option<UniqueCode> {

@@ -19,6 +19,8 @@ use crate::{
 
 /// Longest answer to a campaign's question, in characters.
 const LONGEST_ANSWER: usize = 1_000;
+/// Longest reason of a rejection, in characters.
+const LONGEST_REASON: usize = 500;
 
 /// What became of an input.
 pub(super) enum Heard {
@@ -153,6 +155,11 @@ async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> 
             (Some(BroadcastStep::Confirm), Given::Text(_)) => Answer::Wrong(turn.texts.choose().to_owned()),
             _ => Answer::Old,
         },
+        Topic::Rejection { .. } => match given {
+            Given::Text(text) if text.chars().count() <= LONGEST_REASON => Answer::Good(text.to_owned()),
+            Given::Text(_) => Answer::Wrong(turn.texts.reason_too_long().to_owned()),
+            Given::Button(_) => Answer::Old,
+        },
     })
 }
 
@@ -203,6 +210,7 @@ async fn question(turn: &Turn<'_>, open: &Open, step: usize) -> Result<Vec<Job>,
             }
             None => vec![],
         },
+        Topic::Rejection { .. } => turn.say(texts.why_rejected()),
     })
 }
 
@@ -215,7 +223,7 @@ fn again(turn: &Turn<'_>, open: &Open, step: usize, said: String) -> Vec<Job> {
             }
             None => said,
         },
-        Topic::NewCampaign | Topic::Broadcast => said,
+        Topic::NewCampaign | Topic::Broadcast | Topic::Rejection { .. } => said,
     };
     turn.ask(said, buttons(turn, open, step))
 }
@@ -237,6 +245,7 @@ fn buttons(turn: &Turn<'_>, open: &Open, step: usize) -> Vec<Vec<Button>> {
             Some(BroadcastStep::Confirm) => texts.broadcast_choices().to_vec(),
             _ => vec![],
         },
+        Topic::Rejection { .. } => vec![],
     };
     let data = |index| choice_data(Choice::new(open.id, step, index));
     let buttons = labels.into_iter().enumerate().filter_map(|(index, label)| button(label, data(index)));

@@ -285,6 +285,35 @@ impl Texts for English {
         "It is on its way."
     }
 
+    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String {
+        let answers: String = answers.iter().map(|(question, answer)| format!("\n\n{question}\n→ {answer}")).collect();
+        format!("{name} has answered the questions of {campaign}.{answers}")
+    }
+
+    fn submission_choices(&self) -> [&'static str; 2] {
+        ["Approve", "Reject"]
+    }
+
+    fn approved(&self) -> &'static str {
+        "Approved. The coupon is being redeemed."
+    }
+
+    fn why_rejected(&self) -> &'static str {
+        "Why? I will tell them in your words. /cancel stops this."
+    }
+
+    fn reason_too_long(&self) -> &'static str {
+        "That is too long. Please say it in at most 500 characters."
+    }
+
+    fn rejection_told(&self) -> &'static str {
+        "Rejected. I have told them why."
+    }
+
+    fn decided_before(&self) -> &'static str {
+        "Somebody has decided on it already."
+    }
+
     fn numbers(&self, numbers: &Numbers) -> String {
         format!(
             "Active campaigns: {}\nRedeemed today: {}, in 7 days: {}\nCodes that failed today: {}\n\

@@ -316,6 +316,35 @@ impl Texts for Russian {
         "Рассылка началась."
     }
 
+    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String {
+        let answers: String = answers.iter().map(|(question, answer)| format!("\n\n{question}\n→ {answer}")).collect();
+        format!("{name}: ответы на вопросы акции «{campaign}».{answers}")
+    }
+
+    fn submission_choices(&self) -> [&'static str; 2] {
+        ["Одобрить", "Отклонить"]
+    }
+
+    fn approved(&self) -> &'static str {
+        "Одобрено. Купон активируется."
+    }
+
+    fn why_rejected(&self) -> &'static str {
+        "Почему? Я передам вашими словами. /cancel прервёт."
+    }
+
+    fn reason_too_long(&self) -> &'static str {
+        "Слишком длинно. Уложитесь, пожалуйста, в 500 символов."
+    }
+
+    fn rejection_told(&self) -> &'static str {
+        "Отклонено. Причина сообщена."
+    }
+
+    fn decided_before(&self) -> &'static str {
+        "По этим ответам уже есть решение."
+    }
+
     fn numbers(&self, numbers: &Numbers) -> String {
         format!(
             "Открытых акций: {}\nАктивировано сегодня: {}, за 7 дней: {}\nНеудачных кодов сегодня: {}\n\
