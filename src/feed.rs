@@ -22,6 +22,10 @@ use crate::{
 
 /// Events handed over in one transaction.
 const BATCH: i64 = 1_000;
+/// Between two turns of a feed that is not a whole batch behind. The first event
+/// after a rest is handed over at once; under load, more of them share a
+/// transaction, or the feeds would take the database from those who append.
+const PACE: Duration = Duration::from_millis(15);
 
 /// What a feed feeds.
 #[derive(Clone, Copy)]
@@ -93,8 +97,8 @@ impl Consumer {
 /// What one turn of a feed did.
 #[derive(Debug, PartialEq, Eq)]
 enum Turn {
-    /// There may be more.
-    Worked,
+    /// There may be more; whether the batch was a whole one.
+    Worked { whole: bool },
     /// Nothing to do, or another process is at it.
     Idle,
 }
@@ -130,8 +134,12 @@ impl Feed {
                         failing = false;
                     }
                     backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
-                    if turn == Turn::Idle {
-                        tokio::select! { _ = wake.changed() => {} () = stop.cancelled() => {} }
+                    match turn {
+                        Turn::Idle => tokio::select! { _ = wake.changed() => {} () = stop.cancelled() => {} },
+                        Turn::Worked { whole: false } => {
+                            tokio::select! { () = tokio::time::sleep(PACE) => {} () = stop.cancelled() => {} }
+                        }
+                        Turn::Worked { whole: true } => {}
                     }
                 }
                 // Never skipped: what cannot be consumed stops the feed, visibly, until it can.
@@ -162,7 +170,7 @@ impl Feed {
         if enqueued {
             self.wake.up(Topic::Jobs);
         }
-        Ok(Turn::Worked)
+        Ok(Turn::Worked { whole: recorded.len() as i64 == BATCH })
     }
 }
 

@@ -82,6 +82,8 @@ pub enum Job {
     ShowSubmission {
         /// The submission.
         submission: String,
+        /// Its version: what is decided on it is decided on these answers.
+        version: i64,
         /// What was handed in.
         submitted: Submitted,
     },

@@ -78,6 +78,8 @@ pub enum Topic {
     Rejection {
         /// Which.
         submission: Uuid,
+        /// Its version when the admin saw it: other answers are judged anew.
+        version: i64,
     },
 }
 

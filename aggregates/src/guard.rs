@@ -23,13 +23,12 @@ pub struct Guard {
     /// Guesses within [`Guard::DAY`] of the last one, oldest first. There are few: a
     /// day's worth locks out, and then each further one does.
     recent: Vec<DateTime<Utc>>,
-    /// The last lock-out: since when, and how many there were in a row.
+    /// The last lock-out: until when, and how many there were in a row.
     last: Option<Lock>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Lock {
-    at: DateTime<Utc>,
     until: DateTime<Utc>,
     in_a_row: u32,
 }
@@ -233,8 +232,8 @@ impl Aggregate for Guard {
                 self.recent.push(at);
             }
             Event::Missed { .. } => {}
-            Event::LockedOut { until, in_a_row, at } => {
-                self.last = Some(Lock { at, until, in_a_row });
+            Event::LockedOut { until, in_a_row, .. } => {
+                self.last = Some(Lock { until, in_a_row });
             }
             Event::Lifted { at } => {
                 self.recent.clear();

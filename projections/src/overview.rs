@@ -8,9 +8,9 @@ use sqlx::PgExecutor;
 pub struct Numbers {
     /// Campaigns that can be redeemed.
     pub active_campaigns: i64,
-    /// Redemptions since midnight (UTC), without those that were released.
+    /// Redemptions since midnight (UTC), rolled back since or not.
     pub redeemed_today: i64,
-    /// Redemptions in the last seven days, without those that were released.
+    /// Redemptions on the last seven days, today included.
     pub redeemed_week: i64,
     /// Codes since midnight that were no good.
     pub missed_today: i64,
@@ -31,14 +31,17 @@ pub async fn numbers(executor: impl PgExecutor<'_>, now: DateTime<Utc>) -> Resul
     sqlx::query_as!(
         Numbers,
         r#"select (select count(*) from campaigns where status = 'active') as "active_campaigns!",
-                  (select count(*) from redemptions where redeemed_at >= $1 and released_at is null) as "redeemed_today!",
-                  (select count(*) from redemptions where redeemed_at >= $2 and released_at is null) as "redeemed_week!",
+                  (select coalesce(sum(count), 0)::bigint from statistics_days
+                    where what = 'redeemed' and day >= $3) as "redeemed_today!",
+                  (select coalesce(sum(count), 0)::bigint from statistics_days
+                    where what = 'redeemed' and day > $3 - 7) as "redeemed_week!",
                   (select coalesce(sum(misses), 0)::bigint from miss_hours where hour >= $1) as "missed_today!",
                   (select count(*) from bot_users where last_seen >= $2) as "people_week!",
                   (select count(*) from bot_users where status = 'active') as "reachable!",
                   (select count(*) from submissions where status = 'pending') as "pending!""#,
         midnight,
         now - TimeDelta::days(7),
+        now.date_naive(),
     )
     .fetch_one(executor)
     .await

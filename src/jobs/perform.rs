@@ -63,7 +63,9 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
             let finished = Finished { id: *conversation, person: PersonId(uuid(person)?), topic, answers, telegram };
             finished::work(app, cause(claimed), finished).await
         }
-        Job::ShowSubmission { submission, submitted } => finished::show(app, uuid(submission)?, submitted).await,
+        Job::ShowSubmission { submission, version, submitted } => {
+            finished::show(app, uuid(submission)?, *version, submitted).await
+        }
         Job::FulfilSubmission { submission, position, submitted } => {
             finished::fulfil(app, cause(claimed), uuid(submission)?, *position, submitted).await
         }
@@ -197,12 +199,14 @@ async fn card(
     language: Option<&str>,
 ) -> Result<Vec<Job>, JobError> {
     let found = projections::campaigns::find(&app.pool, campaign).await.map_err(|error| JobError::retry(&error))?;
-    let row = found.ok_or_else(|| JobError::Fail { reason: "there is no such campaign".to_owned() })?;
+    // A read model that is being made anew may lack it for a moment.
+    let behind = || JobError::Retry { reason: "the coupon is not in the read models yet".to_owned(), after: None };
+    let row = found.ok_or_else(behind)?;
     let code = match coupon {
         Some(coupon) => coupons::text(app, coupon).await.map_err(|error| JobError::retry(&error))?,
         None => row.code.clone(),
     };
-    let code = code.ok_or_else(|| JobError::Fail { reason: "there is no such code".to_owned() })?;
+    let code = code.ok_or_else(behind)?;
     let texts = texts::in_language(language);
     let holder_name = Some(holder_name.to_owned());
     let drawn = cards::coupon(app, &row, code.clone(), holder_name, texts, Lacking::Ticket).await;

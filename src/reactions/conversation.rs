@@ -40,9 +40,11 @@ impl Reaction for FinishConversation {
                 telegram: submitted.telegram.reveal().clone(),
                 reason: reason.reveal().clone(),
             },
-            Fact::Submission(submission::Event::Submitted { submitted, .. }) => {
-                Job::ShowSubmission { submission: event.stream.clone(), submitted: submitted.clone() }
-            }
+            Fact::Submission(submission::Event::Submitted { submitted, .. }) => Job::ShowSubmission {
+                submission: event.stream.clone(),
+                version: event.sequence,
+                submitted: submitted.clone(),
+            },
             Fact::Submission(submission::Event::Fulfilled { .. } | submission::Event::Failed { .. })
             | Fact::Campaign(_)
             | Fact::Code(_)

@@ -54,9 +54,9 @@ pub(super) async fn work(turn: &Turn<'_>, wish: input::Wish) -> Result<Vec<Job>,
         input::Wish::Resume(code) => choose(turn, code, Stop::Resume).await,
         input::Wish::PauseThis(campaign) => stop(turn, campaign, Stop::Pause).await,
         input::Wish::ResumeThis(campaign) => stop(turn, campaign, Stop::Resume).await,
-        input::Wish::Approve(submission) => approve(turn, submission).await,
-        input::Wish::Reject(submission) => match pending(turn, submission).await? {
-            true => talk::begin(turn, Topic::Rejection { submission }).await,
+        input::Wish::Approve(submission, version) => approve(turn, submission, version).await,
+        input::Wish::Reject(submission, version) => match pending(turn, submission, version).await? {
+            true => talk::begin(turn, Topic::Rejection { submission, version }).await,
             false => Ok(turn.say(turn.texts.decided_before())),
         },
     }
@@ -116,19 +116,22 @@ async fn stop(turn: &Turn<'_>, campaign: Uuid, stop: Stop) -> Result<Vec<Job>, J
     }
 }
 
-async fn pending(turn: &Turn<'_>, submission: Uuid) -> Result<bool, JobError> {
+/// Whether the answers that were seen still wait.
+async fn pending(turn: &Turn<'_>, submission: Uuid, version: i64) -> Result<bool, JobError> {
     let stream = submission.to_string();
-    let look = turn.app.submissions.look(&stream, |submission, _, _| submission.status());
-    Ok(look.await.map_err(|error| JobError::retry(&error))? == Some(submission::Status::Pending))
+    let look = turn.app.submissions.look(&stream, |submission, now, _| (submission.status(), now));
+    Ok(look.await.map_err(|error| JobError::retry(&error))? == (Some(submission::Status::Pending), version))
 }
 
-async fn approve(turn: &Turn<'_>, submission: Uuid) -> Result<Vec<Job>, JobError> {
+async fn approve(turn: &Turn<'_>, submission: Uuid, version: i64) -> Result<Vec<Job>, JobError> {
     let once = turn.once(SUBMISSIONS, &[b"approve", submission.as_bytes()]);
     let command = submission::Command::Approve { at: turn.at };
-    let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: None };
+    let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: Some(version) };
     match turn.app.submissions.send(&submission.to_string(), wish).await {
         Ok(done) if !done.events.is_empty() => Ok(turn.say(turn.texts.approved())),
-        Ok(_) | Err(SendError::Refused(_)) => Ok(turn.say(turn.texts.decided_before())),
+        Ok(_) | Err(SendError::Refused(_) | SendError::Precondition { .. }) => {
+            Ok(turn.say(turn.texts.decided_before()))
+        }
         Err(error) => Err(retry(&error)),
     }
 }

@@ -47,6 +47,11 @@ pub(crate) struct Finished<'a> {
 /// [`JobError`].
 pub(crate) async fn work(app: &App, cause: Cause, finished: Finished<'_>) -> Result<Vec<Job>, JobError> {
     let texts = texts::in_language(finished.telegram.language.as_deref());
+    let is_admin = app.config.telegram_admin_ids.contains(&finished.telegram.id);
+    if !is_admin && !matches!(finished.topic, Topic::Submission { .. }) {
+        // No admin any more: it is as if they had not said it.
+        return Ok(vec![]);
+    }
     let text = match finished.topic {
         Topic::Submission { campaign, coupon, questions } => {
             let answers = questions.iter().zip(finished.answers);
@@ -65,7 +70,7 @@ pub(crate) async fn work(app: &App, cause: Cause, finished: Finished<'_>) -> Res
         }
         Topic::NewCampaign => draft(app, cause, &finished, texts).await?,
         Topic::Broadcast => send(app, cause, &finished, texts).await?,
-        Topic::Rejection { submission } => decide(app, cause, &finished, *submission, texts).await?,
+        Topic::Rejection { submission, version } => decide(app, cause, &finished, *submission, *version, texts).await?,
     };
     let message = OutgoingMessage { chat_id: finished.telegram.id, text, ..OutgoingMessage::default() };
     Ok(vec![Job::TelegramMessage(message)])
@@ -76,14 +81,15 @@ async fn decide(
     cause: Cause,
     finished: &Finished<'_>,
     submission: Uuid,
+    version: i64,
     texts: &dyn Texts,
 ) -> Result<String, JobError> {
     let reason = Personal::new(finished.answers.first().cloned().unwrap_or_default());
     let command = submission::Command::Reject { reason, at: app.clock.now() };
-    let wish = Wish { command, cause, once: Some(once("reject", finished.id)), expected: None };
+    let wish = Wish { command, cause, once: Some(once("reject", finished.id)), expected: Some(version) };
     match app.submissions.send(&submission.to_string(), wish).await {
         Ok(_) => Ok(texts.rejection_told().to_owned()),
-        Err(SendError::Refused(_)) => Ok(texts.decided_before().to_owned()),
+        Err(SendError::Refused(_) | SendError::Precondition { .. }) => Ok(texts.decided_before().to_owned()),
         Err(error) => Err(retry(&error)),
     }
 }
@@ -92,7 +98,7 @@ async fn decide(
 ///
 /// # Errors
 /// [`JobError`].
-pub(crate) async fn show(app: &App, id: Uuid, submitted: &Submitted) -> Result<Vec<Job>, JobError> {
+pub(crate) async fn show(app: &App, id: Uuid, version: i64, submitted: &Submitted) -> Result<Vec<Job>, JobError> {
     let campaign = name(app, submitted.campaign).await?;
     let who = submitted.telegram.reveal().name.clone().unwrap_or_default();
     let answers: Vec<(String, String)> =
@@ -108,7 +114,8 @@ pub(crate) async fn show(app: &App, id: Uuid, submitted: &Submitted) -> Result<V
         let language = language.await.map_err(|error| JobError::retry(&error))?;
         let texts = texts::in_language(language.as_deref());
         let [approve, reject] = texts.submission_choices();
-        let buttons = [button(approve, input::approve_data(id)), button(reject, input::reject_data(id))];
+        let buttons =
+            [button(approve, input::approve_data(id, version)), button(reject, input::reject_data(id, version))];
         jobs.push(Job::TelegramMessage(OutgoingMessage {
             chat_id: *admin,
             text: cut(&texts.submission(&campaign, &who, &answers)),

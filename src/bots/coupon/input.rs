@@ -56,9 +56,9 @@ pub(super) enum Wish {
     /// The button below the list.
     ResumeThis(Uuid),
     /// The button below somebody's answers.
-    Approve(Uuid),
+    Approve(Uuid, i64),
     /// The button below somebody's answers.
-    Reject(Uuid),
+    Reject(Uuid, i64),
 }
 
 /// A button below a question.
@@ -116,14 +116,14 @@ pub(super) fn resume_data(campaign: Uuid) -> String {
     format!("resume:{}", campaign.simple())
 }
 
-/// The data of a button that approves somebody's answers.
-pub(super) fn approve_data(submission: Uuid) -> String {
-    format!("approve:{}", submission.simple())
+/// The data of a button that approves somebody's answers, as they are in this version.
+pub(super) fn approve_data(submission: Uuid, version: i64) -> String {
+    format!("approve:{}:{version}", submission.simple())
 }
 
 /// The data of a button that rejects them.
-pub(super) fn reject_data(submission: Uuid) -> String {
-    format!("reject:{}", submission.simple())
+pub(super) fn reject_data(submission: Uuid, version: i64) -> String {
+    format!("reject:{}:{version}", submission.simple())
 }
 
 impl Input {
@@ -183,8 +183,14 @@ impl Input {
             }
             "pause" => Self::Admin(Wish::PauseThis(rest.parse().ok()?)),
             "resume" => Self::Admin(Wish::ResumeThis(rest.parse().ok()?)),
-            "approve" => Self::Admin(Wish::Approve(rest.parse().ok()?)),
-            "reject" => Self::Admin(Wish::Reject(rest.parse().ok()?)),
+            "approve" | "reject" => {
+                let (submission, version) = rest.split_once(':')?;
+                let (submission, version) = (submission.parse().ok()?, version.parse().ok()?);
+                Self::Admin(match what {
+                    "approve" => Wish::Approve(submission, version),
+                    _ => Wish::Reject(submission, version),
+                })
+            }
             _ => return None,
         })
     }
@@ -250,8 +256,8 @@ mod tests {
             (choice_data(choice), Input::Choice(choice)),
             (pause_data(campaign), Input::Admin(Wish::PauseThis(campaign))),
             (resume_data(campaign), Input::Admin(Wish::ResumeThis(campaign))),
-            (approve_data(campaign), Input::Admin(Wish::Approve(campaign))),
-            (reject_data(campaign), Input::Admin(Wish::Reject(campaign))),
+            (approve_data(campaign, i64::MAX), Input::Admin(Wish::Approve(campaign, i64::MAX))),
+            (reject_data(campaign, 1), Input::Admin(Wish::Reject(campaign, 1))),
         ] {
             assert!(data.len() <= 64, "{data}");
             assert_eq!(Input::pressed(&data), wanted);

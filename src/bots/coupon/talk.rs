@@ -44,17 +44,16 @@ enum Answer {
 
 /// Takes an input as the answer to what is asked, if something is.
 pub(super) async fn go_on(turn: &Turn<'_>, input: Input) -> Result<Heard, JobError> {
+    let update = turn.update_id;
+    let (moved, open) = look(turn).await?;
+    if moved.is_some() {
+        // Worked again after a crash: whatever it did stands, and is said again.
+        return Ok(Heard::Replies(next(turn).await?.into()));
+    }
     if !matches!(input, Input::Text(_) | Input::Choice(_)) {
         return Ok(Heard::Other(input));
     }
-    let update = turn.update_id;
-    match moved(turn).await? {
-        None => {}
-        // Worked again after a crash.
-        Some(Move::Began) => return Ok(Heard::Other(input)),
-        Some(_) => return Ok(Heard::Replies(next(turn).await?.into())),
-    }
-    let Some(open) = open(turn).await? else { return Ok(Heard::Other(input)) };
+    let Some(open) = open else { return Ok(Heard::Other(input)) };
     let step = open.answers.reveal().len();
     let command = match interpret(turn, &open, step, &input).await? {
         Answer::Old => {
@@ -67,7 +66,7 @@ pub(super) async fn go_on(turn: &Turn<'_>, input: Input) -> Result<Heard, JobErr
         }
         Answer::Discard => Command::Cancel { update, at: turn.at },
     };
-    match send(turn, command).await {
+    match send(turn, "coupon-bot:answers", command).await {
         // Somebody else's process worked an update of this chat meanwhile.
         Ok(()) | Err(SendError::Refused(Refusal::NothingAsked | Refusal::OtherQuestion)) => {}
         Err(error) => return Err(retry(&error)),
@@ -77,7 +76,8 @@ pub(super) async fn go_on(turn: &Turn<'_>, input: Input) -> Result<Heard, JobErr
 
 /// What is said after an answer.
 async fn next(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
-    match (open(turn).await?, moved(turn).await?) {
+    let (moved, open) = look(turn).await?;
+    match (open, moved) {
         (Some(open), _) => question(turn, &open, open.answers.reveal().len()).await,
         (None, Some(Move::Cancelled)) => Ok(turn.say(turn.texts.cancelled())),
         // What is finished is answered by what comes of it.
@@ -85,44 +85,42 @@ async fn next(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
     }
 }
 
-async fn moved(turn: &Turn<'_>) -> Result<Option<Move>, JobError> {
-    let person = turn.person.to_string();
-    let look = turn.app.conversations.look(&person, |talk, _, _| talk.moved_by(turn.update_id));
-    look.await.map_err(|error| JobError::retry(&error))
-}
-
 /// Begins to talk about something; answers the first question.
 pub(super) async fn begin(turn: &Turn<'_>, topic: Topic) -> Result<Vec<Job>, JobError> {
     let command = Command::Begin { id: turn.app.clock.new_id(), topic, update: turn.update_id, at: turn.at };
-    send(turn, command).await.map_err(|error| retry(&error))?;
-    match open(turn).await? {
-        Some(open) => question(turn, &open, open.answers.reveal().len()).await,
-        None => Ok(vec![]),
+    send(turn, "coupon-bot:beginnings", command).await.map_err(|error| retry(&error))?;
+    match look(turn).await? {
+        (_, Some(open)) => question(turn, &open, open.answers.reveal().len()).await,
+        (_, None) => Ok(vec![]),
     }
 }
 
 /// Stops what is being talked about.
 pub(super) async fn cancel(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
     let command = Command::Cancel { update: turn.update_id, at: turn.at };
-    send(turn, command).await.map_err(|error| retry(&error))?;
-    Ok(turn.say(match moved(turn).await? {
+    send(turn, "coupon-bot:cancellations", command).await.map_err(|error| retry(&error))?;
+    Ok(turn.say(match look(turn).await?.0 {
         Some(_) => turn.texts.cancelled(),
         None => turn.texts.nothing_to_cancel(),
     }))
 }
 
-async fn send(turn: &Turn<'_>, command: Command) -> Result<(), SendError<Refusal>> {
-    // The conversation knows an update that comes again.
-    let wish = Wish { command, cause: turn.cause(), once: None, expected: None };
+/// Once for each update, even if it is worked again when others were worked since.
+async fn send(turn: &Turn<'_>, source: &'static str, command: Command) -> Result<(), SendError<Refusal>> {
+    let once = turn.once(source, &[]);
+    let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: None };
     turn.app.conversations.send(&turn.person.to_string(), wish).await.map(drop)
 }
 
-async fn open(turn: &Turn<'_>) -> Result<Option<Open>, JobError> {
+/// What this update did to the conversation, and what is being talked about.
+async fn look(turn: &Turn<'_>) -> Result<(Option<Move>, Option<Open>), JobError> {
     let person = turn.person.to_string();
-    let look = turn.app.conversations.look(&person, |talk, _, _| talk.open(turn.at).cloned());
-    let open = look.await.map_err(|error| JobError::retry(&error))?;
+    let look =
+        turn.app.conversations.look(&person, |talk, _, _| (talk.moved_by(turn.update_id), talk.open(turn.at).cloned()));
+    let (moved, open) = look.await.map_err(|error| JobError::retry(&error))?;
     // Who is no admin any more is asked nothing of an admin.
-    Ok(open.filter(|open| matches!(open.topic, Topic::Submission { .. }) || turn.is_admin()))
+    let open = open.filter(|open| matches!(open.topic, Topic::Submission { .. }) || turn.is_admin());
+    Ok((moved, open))
 }
 
 async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> Result<Answer, JobError> {
