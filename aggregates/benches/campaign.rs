@@ -63,6 +63,7 @@ fn main() {
                 coupon: unique.then_some(UniqueCode { batch: 1, index: number - 1 }),
                 reservation: None,
                 source: Source::Bot,
+                submission: None,
                 at: AT,
             });
         }
