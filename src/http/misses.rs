@@ -4,13 +4,12 @@ use aggregates::guard::{Command, Miss};
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use futures_util::stream;
 use poem_openapi::{
-    Enum, Object, OpenApi,
+    OpenApi,
     param::{Header, Query},
     payload::Json,
-    types::Example,
 };
 use projections::{
-    misses::{self, Filter, Row},
+    misses::{self, Filter},
     page::{Cursor, Key},
 };
 use uuid::Uuid;
@@ -18,8 +17,12 @@ use uuid::Uuid;
 use super::{
     Tags,
     auth::{Allowed, BotUsersRead, CampaignsRead, CampaignsWrite},
-    csv::{Columns, PIECE, Table, line, maybe, pieces, time},
-    mutation::{Changed, EXAMPLE_ID, changed, once},
+    csv::{PIECE, Table, pieces},
+    miss_json::{
+        HourTable, Lockout, LockoutTable, Lockouts, MissHour, MissHours, MissPage, MissReason, MissTable, MissedCode,
+        hour_line, lockout_line, row_line,
+    },
+    mutation::{Changed, changed, once},
     params::{At, cursor, instant, shows, usual_limit, usual_wait},
     problem::{Answer, Problem},
 };
@@ -33,230 +36,6 @@ const SPIKE: i64 = 20;
 const TIMES_USUAL: f64 = 3.0;
 
 pub(super) struct Misses(pub(super) App);
-
-/// Why a code did not do what its sender hoped.
-#[derive(Enum, Debug, Clone, Copy, PartialEq, Eq)]
-#[oai(rename_all = "snake_case")]
-enum MissReason {
-    /// Nobody knows it.
-    Unknown,
-    /// Its check symbol says that it was typed wrong.
-    Mistyped,
-    /// The campaign is not open.
-    NotOpen,
-    /// It starts later.
-    NotStarted,
-    /// It is over.
-    Over,
-    /// Nothing is left.
-    Exhausted,
-    /// The person had it as often as they may.
-    PersonLimit,
-    /// It is for others.
-    NotHolder,
-    /// The purchase is too small.
-    BelowMinimum,
-    /// Somebody had it.
-    CodeUsed,
-    /// It was taken back.
-    CodeRevoked,
-    /// The campaign's questions were not answered.
-    Unanswered,
-    /// It does not go with its reservation.
-    Reservation,
-}
-
-impl From<MissReason> for Miss {
-    fn from(reason: MissReason) -> Self {
-        match reason {
-            MissReason::Unknown => Self::Unknown,
-            MissReason::Mistyped => Self::Mistyped,
-            MissReason::NotOpen => Self::NotOpen,
-            MissReason::NotStarted => Self::NotStarted,
-            MissReason::Over => Self::Over,
-            MissReason::Exhausted => Self::Exhausted,
-            MissReason::PersonLimit => Self::PersonLimit,
-            MissReason::NotHolder => Self::NotHolder,
-            MissReason::BelowMinimum => Self::BelowMinimum,
-            MissReason::CodeUsed => Self::CodeUsed,
-            MissReason::CodeRevoked => Self::CodeRevoked,
-            MissReason::Unanswered => Self::Unanswered,
-            MissReason::Reservation => Self::Reservation,
-        }
-    }
-}
-
-/// A code that did not do what its sender hoped. The code itself is not kept: it may be a good one of somebody else.
-#[derive(Object)]
-#[oai(example, skip_serializing_if_is_none)]
-struct MissedCode {
-    /// Of its event in the log.
-    position: i64,
-    /// When it was tried.
-    at: DateTime<Utc>,
-    /// By whom: their pseudonym.
-    person: Uuid,
-    /// Of which campaign the code was, when it was of one.
-    campaign_id: Option<Uuid>,
-    /// Why: a word of `MissReason`.
-    reason: String,
-    /// Through which door: `bot` or `api`.
-    source: String,
-}
-
-impl Example for MissedCode {
-    fn example() -> Self {
-        Self {
-            position: 1042,
-            at: DateTime::from_timestamp(1_800_003_600, 0).unwrap_or_default(),
-            person: Uuid::from_u128(0x5d1a_8e62_04b7_8c31_9f05_0193_5c2e_7b4a),
-            campaign_id: Some(Uuid::from_u128(EXAMPLE_ID)),
-            reason: "code_used".to_owned(),
-            source: "bot".to_owned(),
-        }
-    }
-}
-
-impl From<Row> for MissedCode {
-    fn from(row: Row) -> Self {
-        let Row { position, at, person, campaign_id, reason, source } = row;
-        Self { position, at, person, campaign_id, reason, source }
-    }
-}
-
-/// A page of misses.
-#[derive(Object)]
-#[oai(example, skip_serializing_if_is_none)]
-struct MissPage {
-    /// The misses.
-    items: Vec<MissedCode>,
-    /// The `cursor` of the next page; missing on the last one.
-    next_cursor: Option<String>,
-}
-
-impl Example for MissPage {
-    fn example() -> Self {
-        let cursor = Cursor { key: Key::Number(1042), id: Uuid::from_u128(EXAMPLE_ID + 1) };
-        Self { items: vec![MissedCode::example()], next_cursor: Some(cursor.to_string()) }
-    }
-}
-
-/// The misses of an hour.
-#[derive(Object)]
-struct MissHour {
-    /// Its first instant, in UTC.
-    hour: DateTime<Utc>,
-    /// How many there were.
-    misses: i64,
-    /// How many of them were codes that nobody knows: what guessing looks like.
-    unknown: i64,
-    /// What was usual: the mean of the 24 hours before it.
-    usual: f64,
-    /// Whether it stands out: at least 20 misses, and more than 3 times what was usual.
-    spike: bool,
-}
-
-/// Misses by hour.
-#[derive(Object)]
-#[oai(example)]
-struct MissHours {
-    /// Every hour of the time asked for, in order, also those without any.
-    items: Vec<MissHour>,
-}
-
-impl Example for MissHours {
-    fn example() -> Self {
-        let hour = DateTime::from_timestamp(1_800_003_600, 0).unwrap_or_default();
-        Self { items: vec![MissHour { hour, misses: 211, unknown: 209, usual: 3.5, spike: true }] }
-    }
-}
-
-/// Somebody whose codes the bot does not look at for a while.
-#[derive(Object)]
-#[oai(example)]
-struct Lockout {
-    /// Their pseudonym.
-    person: Uuid,
-    /// Since when.
-    since: DateTime<Utc>,
-    /// Until when.
-    until: DateTime<Utc>,
-    /// How many in a row it is; each lasts twice as long as the one before, a day at the most.
-    in_a_row: i32,
-}
-
-impl Example for Lockout {
-    fn example() -> Self {
-        Self {
-            person: Uuid::from_u128(0x5d1a_8e62_04b7_8c31_9f05_0193_5c2e_7b4a),
-            since: DateTime::from_timestamp(1_800_003_600, 0).unwrap_or_default(),
-            until: DateTime::from_timestamp(1_800_004_500, 0).unwrap_or_default(),
-            in_a_row: 1,
-        }
-    }
-}
-
-/// Who is locked out.
-#[derive(Object)]
-#[oai(example)]
-struct Lockouts {
-    /// Those who are longest first; at most 1,000.
-    items: Vec<Lockout>,
-}
-
-impl Example for Lockouts {
-    fn example() -> Self {
-        Self { items: vec![Lockout::example()] }
-    }
-}
-
-struct MissTable;
-
-impl Columns for MissTable {
-    const NAMES: &'static str = "position,at,person,campaign_id,reason,source";
-    const EXAMPLE: &'static str = "1042,2027-01-15T09:00:00.000000Z,5d1a8e62-04b7-8c31-9f05-01935c2e7b4a,\
-                                   01935c2e-7b4a-7c31-9f05-5d1a8e6204b7,code_used,bot";
-}
-
-fn row_line(row: &Row) -> String {
-    line(&[
-        &row.position.to_string(),
-        &time(row.at),
-        &row.person.to_string(),
-        &maybe(row.campaign_id),
-        &row.reason,
-        &row.source,
-    ])
-}
-
-struct HourTable;
-
-impl Columns for HourTable {
-    const NAMES: &'static str = "hour,misses,unknown,usual,spike";
-    const EXAMPLE: &'static str = "2027-01-15T09:00:00.000000Z,211,209,3.5,true";
-}
-
-fn hour_line(hour: &MissHour) -> String {
-    line(&[
-        &time(hour.hour),
-        &hour.misses.to_string(),
-        &hour.unknown.to_string(),
-        &hour.usual.to_string(),
-        &hour.spike.to_string(),
-    ])
-}
-
-struct LockoutTable;
-
-impl Columns for LockoutTable {
-    const NAMES: &'static str = "person,since,until,in_a_row";
-    const EXAMPLE: &'static str =
-        "5d1a8e62-04b7-8c31-9f05-01935c2e7b4a,2027-01-15T09:00:00.000000Z,2027-01-15T09:15:00.000000Z,1";
-}
-
-fn lockout_line(row: &misses::Lockout) -> String {
-    line(&[&row.person.to_string(), &time(row.since), &time(row.until), &row.in_a_row.to_string()])
-}
 
 #[OpenApi(tag = "Tags::Coupons")]
 impl Misses {
