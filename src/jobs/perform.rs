@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use aggregates::{CodeText, PersonId, bot_user, broadcast};
+use aggregates::{CodeText, PersonId, UniqueCode, bot_user, broadcast};
+use projections::campaigns::Row;
 use uuid::Uuid;
 
 use super::{Job, JobError, worker::Claimed};
@@ -20,7 +21,7 @@ use crate::{
     codes, coupons,
     executor::{SendError, Wish},
     feed,
-    integrations::telegram::{OutgoingMessage, TelegramError},
+    integrations::telegram::{OutgoingMessage, Telegram, TelegramError},
     log::Cause,
     rate::{self, Slot},
 };
@@ -32,16 +33,7 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
         Job::TelegramMessage(message) => send(app, message).await,
         Job::ConfirmRedemption { campaign, number, coupon, chat_id, language } => {
             let id = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
-            let found = projections::campaigns::find(&app.pool, id).await.map_err(|e| JobError::retry(&e))?;
-            let behind =
-                || JobError::Retry { reason: "the campaign is not in the read model yet".to_owned(), after: None };
-            let campaign = found.ok_or_else(behind)?;
-            let code = match coupon {
-                Some(coupon) => {
-                    coupons::text(app, *coupon).await.map_err(|e| JobError::retry(&e))?.ok_or_else(behind)?
-                }
-                None => campaign.code.unwrap_or_default(),
-            };
+            let (campaign, code) = held(app, id, *coupon).await?;
             let texts = texts::in_language(language.as_deref());
             let text = texts.redeemed(&campaign.name, &code, *number);
             let buttons = coupon::card_button(texts, &campaign.name, campaign.id, *coupon);
@@ -96,23 +88,32 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
 }
 
 async fn send(app: &App, message: &OutgoingMessage) -> Result<Vec<Job>, JobError> {
-    deliver(app, message, None).await
+    deliver(app, slot(app, message.chat_id).await?, message, None).await
 }
 
-/// Sends a message, perhaps below a picture, inside Telegram's limits, which all
-/// processes share.
-async fn deliver(app: &App, message: &OutgoingMessage, picture: Option<Vec<u8>>) -> Result<Vec<Job>, JobError> {
+/// Waits for a place under Telegram's limits, which all processes share.
+async fn slot(app: &App, chat_id: i64) -> Result<&Telegram, JobError> {
     let Some(telegram) = &app.telegram else {
         return Err(JobError::Later {
             reason: "no TELEGRAM_BOT_TOKEN here".to_owned(),
             after: Duration::from_secs(60),
         });
     };
-    match rate::take(&app.pool, &app.config.telegram_limits, message.chat_id).await {
+    match rate::take(&app.pool, &app.config.telegram_limits, chat_id).await {
         Ok(Slot::After(wait)) => tokio::time::sleep(wait).await,
         Ok(Slot::Later(after)) => return Err(JobError::Later { reason: "rate limit".to_owned(), after }),
         Err(error) => return Err(JobError::retry(&error)),
     }
+    Ok(telegram)
+}
+
+/// Sends a message, perhaps below a picture, in a place that was waited for.
+async fn deliver(
+    app: &App,
+    telegram: &Telegram,
+    message: &OutgoingMessage,
+    picture: Option<Vec<u8>>,
+) -> Result<Vec<Job>, JobError> {
     let began = app.clock.now();
     let sent = match picture {
         Some(picture) => telegram.send_picture(message, picture).await,
@@ -193,20 +194,14 @@ async fn address(app: &App, claimed: &Claimed, broadcast: &str, position: i64) -
 async fn card(
     app: &App,
     campaign: Uuid,
-    coupon: Option<aggregates::UniqueCode>,
+    coupon: Option<UniqueCode>,
     chat_id: i64,
     holder_name: &str,
     language: Option<&str>,
 ) -> Result<Vec<Job>, JobError> {
-    let found = projections::campaigns::find(&app.pool, campaign).await.map_err(|error| JobError::retry(&error))?;
-    // A read model that is being made anew may lack it for a moment.
-    let behind = || JobError::Retry { reason: "the coupon is not in the read models yet".to_owned(), after: None };
-    let row = found.ok_or_else(behind)?;
-    let code = match coupon {
-        Some(coupon) => coupons::text(app, coupon).await.map_err(|error| JobError::retry(&error))?,
-        None => row.code.clone(),
-    };
-    let code = code.ok_or_else(behind)?;
+    let (row, code) = held(app, campaign, coupon).await?;
+    // Before it is drawn: whoever has to wait draws in vain.
+    let telegram = slot(app, chat_id).await?;
     let texts = texts::in_language(language);
     let holder_name = Some(holder_name.to_owned());
     let drawn = cards::coupon(app, &row, code.clone(), holder_name, texts, Lacking::Ticket).await;
@@ -214,5 +209,18 @@ async fn card(
     let benefit = row.terms.0.benefit.as_ref().map(|benefit| texts.benefit(benefit));
     let offer = Offer { campaign: row.name, benefit, ends_at: row.terms.0.ends_at };
     let message = OutgoingMessage { chat_id, text: texts.coupon_open(&code, &offer), ..OutgoingMessage::default() };
-    deliver(app, &message, Some(picture)).await
+    deliver(app, telegram, &message, Some(picture)).await
+}
+
+/// The campaign of a coupon and the text of its code.
+async fn held(app: &App, campaign: Uuid, coupon: Option<UniqueCode>) -> Result<(Row, String), JobError> {
+    let found = projections::campaigns::find(&app.pool, campaign).await.map_err(|error| JobError::retry(&error))?;
+    // A read model that is behind, or is being made anew, may lack it for a moment.
+    let behind = || JobError::Retry { reason: "the coupon is not in the read models yet".to_owned(), after: None };
+    let row = found.ok_or_else(behind)?;
+    let code = match coupon {
+        Some(coupon) => coupons::text(app, coupon).await.map_err(|error| JobError::retry(&error))?,
+        None => row.code.clone(),
+    };
+    Ok((row, code.ok_or_else(behind)?))
 }
