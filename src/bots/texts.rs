@@ -5,7 +5,7 @@ mod russian;
 #[cfg(test)]
 mod tests;
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep};
+use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
 use chrono::{DateTime, Utc};
 
 /// The catalogue for a client's language (an IETF tag); English for those there is none for.
@@ -93,14 +93,24 @@ pub trait Texts: Sync {
     fn campaigns(&self) -> &'static str;
     /// There are none.
     fn no_campaigns(&self) -> &'static str;
-    /// One of several offers, on lines of its own.
-    fn offer(&self, offer: &Offer) -> String;
+    /// What an offer is good for and until when, each on a line of its own.
+    fn details(&self, offer: &Offer) -> String {
+        let until = offer.ends_at.map(|ends_at| self.valid_until(ends_at));
+        let parts = [offer.benefit.clone(), until];
+        parts.into_iter().flatten().map(|part| format!("\n{part}")).collect()
+    }
+    /// One of several offers.
+    fn offer(&self, offer: &Offer) -> String {
+        format!("• {}{}", offer.campaign, self.details(offer))
+    }
     /// Before the coupons somebody has.
     fn coupons(&self) -> &'static str;
     /// They have none.
     fn no_coupons(&self) -> &'static str;
     /// A coupon somebody was given.
-    fn coupon_open(&self, code: &str, offer: &Offer) -> String;
+    fn coupon_open(&self, code: &str, offer: &Offer) -> String {
+        format!("• {code} – {}{}", offer.campaign, self.details(offer))
+    }
     /// A coupon somebody redeemed.
     fn coupon_redeemed(&self, code: &str, campaign: &str, at: DateTime<Utc>) -> String;
 
@@ -114,7 +124,9 @@ pub trait Texts: Sync {
     /// Before the first question of a campaign.
     fn questions_begin(&self, campaign: &str, count: usize) -> String;
     /// A question.
-    fn question(&self, number: usize, of: usize, text: &str) -> String;
+    fn question(&self, number: usize, of: usize, text: &str) -> String {
+        if of == 1 { text.to_owned() } else { format!("{number}/{of}  {text}") }
+    }
     /// The answer is none of the choices.
     fn choose(&self) -> &'static str;
     /// The answer is too long.
@@ -159,7 +171,7 @@ pub trait Texts: Sync {
     fn broadcast_sent(&self) -> &'static str;
 
     /// To an admin, when somebody answered a campaign's questions.
-    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String;
+    fn submission(&self, campaign: &str, name: &str, answers: &[Answer]) -> String;
     /// On the buttons below it: approve, reject.
     fn submission_choices(&self) -> [&'static str; 2];
     /// An admin approved it.

@@ -76,17 +76,12 @@ pub(super) async fn check(turn: &Turn<'_>, typed: &str) -> Result<Vec<Job>, JobE
     let looked =
         turn.app.campaigns.look(&stream, |campaign, _, _| (campaign.check(&asked), campaign.terms_for(&asked)));
     let code = typed.to_uppercase();
-    let offer = |terms: &campaign::Terms| offer(turn, terms);
+    let button = button(turn.texts.redeem_button(), input::redeem_data(&code));
+    let buttons = button.into_iter().map(|button| vec![button]).collect();
     match looked.await.map_err(|error| JobError::retry(&error))? {
-        (Ok(terms), _) => {
-            let button = button(turn.texts.redeem_button(), input::redeem_data(&code));
-            let buttons = button.into_iter().map(|button| vec![button]).collect();
-            Ok(turn.ask(turn.texts.good(&code, &offer(&terms)), buttons))
-        }
+        (Ok(terms), _) => Ok(turn.ask(turn.texts.good(&code, &offer(turn, &terms)), buttons)),
         (Err(campaign::Refusal::Unanswered), Some(terms)) => {
-            let button = button(turn.texts.redeem_button(), input::redeem_data(&code));
-            let buttons = button.into_iter().map(|button| vec![button]).collect();
-            Ok(turn.ask(turn.texts.good_with_questions(&code, &offer(&terms)), buttons))
+            Ok(turn.ask(turn.texts.good_with_questions(&code, &offer(turn, &terms)), buttons))
         }
         (Err(refusal), _) => refused(turn, Some(campaign), typed, &refusal).await,
     }

@@ -101,8 +101,6 @@ async fn decide(
 pub(crate) async fn show(app: &App, id: Uuid, version: i64, submitted: &Submitted) -> Result<Vec<Job>, JobError> {
     let campaign = name(app, submitted.campaign).await?;
     let who = submitted.telegram.reveal().name.clone().unwrap_or_default();
-    let answers: Vec<(String, String)> =
-        submitted.answers.reveal().iter().map(|said| (said.question.clone(), said.answer.clone())).collect();
     let mut jobs = vec![];
     for admin in &app.config.telegram_admin_ids {
         // They speak the language of their last message.
@@ -118,7 +116,7 @@ pub(crate) async fn show(app: &App, id: Uuid, version: i64, submitted: &Submitte
             [button(approve, input::approve_data(id, version)), button(reject, input::reject_data(id, version))];
         jobs.push(Job::TelegramMessage(OutgoingMessage {
             chat_id: *admin,
-            text: cut(&texts.submission(&campaign, &who, &answers)),
+            text: cut(&texts.submission(&campaign, &who, submitted.answers.reveal())),
             buttons: vec![buttons.into_iter().flatten().collect()],
             ..OutgoingMessage::default()
         }));

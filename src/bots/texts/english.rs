@@ -1,6 +1,6 @@
 //! English.
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep};
+use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
 use chrono::{DateTime, Utc};
 
 use super::{Numbers, Offer, Texts, percent};
@@ -9,12 +9,6 @@ pub(super) struct English;
 
 fn plural(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-fn details(offer: &Offer, texts: &English) -> String {
-    let until = offer.ends_at.map(|ends_at| texts.valid_until(ends_at));
-    let parts = [offer.benefit.clone(), until];
-    parts.into_iter().flatten().map(|part| format!("\n{part}")).collect()
 }
 
 impl Texts for English {
@@ -115,7 +109,7 @@ impl Texts for English {
     }
 
     fn good(&self, code: &str, offer: &Offer) -> String {
-        format!("{code} is good.\n\n{}{}", offer.campaign, details(offer, self))
+        format!("{code} is good.\n\n{}{}", offer.campaign, self.details(offer))
     }
 
     fn good_with_questions(&self, code: &str, offer: &Offer) -> String {
@@ -130,20 +124,12 @@ impl Texts for English {
         "There is nothing at the moment. If you have a code, send it to me all the same."
     }
 
-    fn offer(&self, offer: &Offer) -> String {
-        format!("• {}{}", offer.campaign, details(offer, self))
-    }
-
     fn coupons(&self) -> &'static str {
         "Your coupons:"
     }
 
     fn no_coupons(&self) -> &'static str {
         "You have no coupons yet. Send me a code, or see /campaigns."
-    }
-
-    fn coupon_open(&self, code: &str, offer: &Offer) -> String {
-        format!("• {code} – {}{}", offer.campaign, details(offer, self))
     }
 
     fn coupon_redeemed(&self, code: &str, campaign: &str, at: DateTime<Utc>) -> String {
@@ -165,10 +151,6 @@ impl Texts for English {
     fn questions_begin(&self, campaign: &str, count: usize) -> String {
         let questions = plural(i64::try_from(count).unwrap_or(i64::MAX), "question", "questions");
         format!("{campaign}: please answer {questions}, and somebody will look at your answers. /cancel stops this.")
-    }
-
-    fn question(&self, number: usize, of: usize, text: &str) -> String {
-        if of == 1 { text.to_owned() } else { format!("{number}/{of}  {text}") }
     }
 
     fn choose(&self) -> &'static str {
@@ -285,8 +267,8 @@ impl Texts for English {
         "It is on its way."
     }
 
-    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String {
-        let answers: String = answers.iter().map(|(question, answer)| format!("\n\n{question}\n→ {answer}")).collect();
+    fn submission(&self, campaign: &str, name: &str, answers: &[Answer]) -> String {
+        let answers: String = answers.iter().map(|said| format!("\n\n{}\n→ {}", said.question, said.answer)).collect();
         format!("{name} has answered the questions of {campaign}.{answers}")
     }
 

@@ -1,6 +1,6 @@
 //! Russian.
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep};
+use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
 use chrono::{DateTime, Datelike, Utc};
 
 use super::{Numbers, Offer, Texts, percent};
@@ -33,12 +33,6 @@ fn date(time: DateTime<Utc>) -> String {
         "декабря",
     ];
     format!("{} {} {}", time.day(), MONTHS[time.month0() as usize], time.year())
-}
-
-fn details(offer: &Offer, texts: &Russian) -> String {
-    let until = offer.ends_at.map(|ends_at| texts.valid_until(ends_at));
-    let parts = [offer.benefit.clone(), until];
-    parts.into_iter().flatten().map(|part| format!("\n{part}")).collect()
 }
 
 impl Texts for Russian {
@@ -141,7 +135,7 @@ impl Texts for Russian {
     }
 
     fn good(&self, code: &str, offer: &Offer) -> String {
-        format!("Код {code} действует.\n\n{}{}", offer.campaign, details(offer, self))
+        format!("Код {code} действует.\n\n{}{}", offer.campaign, self.details(offer))
     }
 
     fn good_with_questions(&self, code: &str, offer: &Offer) -> String {
@@ -156,20 +150,12 @@ impl Texts for Russian {
         "Сейчас акций нет. Если у вас есть код, всё равно пришлите его мне."
     }
 
-    fn offer(&self, offer: &Offer) -> String {
-        format!("• {}{}", offer.campaign, details(offer, self))
-    }
-
     fn coupons(&self) -> &'static str {
         "Ваши купоны:"
     }
 
     fn no_coupons(&self) -> &'static str {
         "У вас пока нет купонов. Пришлите мне код или посмотрите /campaigns."
-    }
-
-    fn coupon_open(&self, code: &str, offer: &Offer) -> String {
-        format!("• {code} – {}{}", offer.campaign, details(offer, self))
     }
 
     fn coupon_redeemed(&self, code: &str, campaign: &str, at: DateTime<Utc>) -> String {
@@ -191,10 +177,6 @@ impl Texts for Russian {
     fn questions_begin(&self, campaign: &str, count: usize) -> String {
         let questions = plural(i64::try_from(count).unwrap_or(i64::MAX), "вопрос", "вопроса", "вопросов");
         format!("{campaign}: ответьте, пожалуйста, на {questions}, и мы посмотрим ваши ответы. /cancel прервёт опрос.")
-    }
-
-    fn question(&self, number: usize, of: usize, text: &str) -> String {
-        if of == 1 { text.to_owned() } else { format!("{number}/{of}  {text}") }
     }
 
     fn choose(&self) -> &'static str {
@@ -316,8 +298,8 @@ impl Texts for Russian {
         "Рассылка началась."
     }
 
-    fn submission(&self, campaign: &str, name: &str, answers: &[(String, String)]) -> String {
-        let answers: String = answers.iter().map(|(question, answer)| format!("\n\n{question}\n→ {answer}")).collect();
+    fn submission(&self, campaign: &str, name: &str, answers: &[Answer]) -> String {
+        let answers: String = answers.iter().map(|said| format!("\n\n{}\n→ {}", said.question, said.answer)).collect();
         format!("{name}: ответы на вопросы акции «{campaign}».{answers}")
     }
 
