@@ -18,9 +18,8 @@ use super::{
     Tags,
     auth::{Allowed, CampaignsRead, CampaignsWrite},
     body::Body,
-    campaign_json::{
-        Campaign, CampaignPage, CampaignSort, CampaignStatus, CampaignTable, NewTerms, TermsChange, row_line,
-    },
+    campaign_json::{Campaign, CampaignPage, CampaignSort, CampaignStatus, CampaignTable, row_line},
+    campaign_terms::{NewTerms, TermsChange},
     csv::{PIECE, Table, pieces},
     mutation::{Changed, Created, IfMatch, changed, created, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
@@ -342,7 +341,7 @@ impl Campaigns {
 }
 
 fn filter(status: Option<CampaignStatus>, code: Option<String>, name: Option<String>) -> Answer<Filter> {
-    let code = code.map(super::campaign_json::code).transpose()?;
+    let code = code.map(super::campaign_terms::code).transpose()?;
     Ok(Filter { status: status.map(Status::from), code: code.map(String::from), name })
 }
 

@@ -22,10 +22,11 @@ use super::{
     body::Body,
     cards::Picture,
     csv::{Columns, PIECE, Table, line, maybe, pieces, time},
+    layout_json::{LayoutDraft, fits},
     mutation::{Changed, Created, IfMatch, changed, created_at, etag, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind, Problem},
-    template_json::{Choice, LayoutDraft, NewName, Sample, Template, TemplatePage, fits},
+    template_json::{Choice, NewName, Sample, Template, TemplatePage},
     upload::{PictureBody, Uploaded},
 };
 use crate::{app::App, cards as drawing, executor::Wish, integrations::storage::Key as ObjectKey};
