@@ -9,6 +9,7 @@ mod command;
 mod event;
 mod people;
 mod refusal;
+mod reservations;
 mod running;
 mod terms;
 #[cfg(test)]
@@ -18,7 +19,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
 
-use crate::{CodeText, Decide, UniqueCode, decide};
+use crate::{CodeText, Decide, PersonId, UniqueCode, decide};
 pub use batch::Batch;
 pub use benefit::{Benefit, Currency, InvalidCurrency, Money};
 pub use command::{Asked, Command, Redemption, Source};
@@ -148,10 +149,11 @@ impl Campaign {
         state.open_at(asked.at, "redeemed")?.check(asked).cloned()
     }
 
-    /// The terms that hold for what somebody asks for; none when there is nothing like it.
+    /// The terms that hold for a coupon in somebody's hands, a unique one or the shared
+    /// code; none when there is nothing like it.
     #[must_use]
-    pub fn terms_for(&self, asked: &Asked) -> Option<Terms> {
-        self.running()?.terms_for(asked.person, asked.coupon).ok().cloned()
+    pub fn terms_for(&self, person: PersonId, coupon: Option<UniqueCode>) -> Option<Terms> {
+        self.running()?.terms_for(person, coupon).ok().cloned()
     }
 
     fn not_in_this_status(&self, wish: &str) -> Refusal {
@@ -218,7 +220,13 @@ impl Campaign {
                 }
                 old.code.clone()
             }
-            Self::Draft(_) => None,
+            Self::Draft(running) => {
+                // Codes can be issued, and be out in the world, before it is opened.
+                if !running.batches().is_empty() {
+                    running.may_become(terms)?;
+                }
+                None
+            }
             Self::Scheduled(running) | Self::Active(running) | Self::Paused(running) => {
                 if running.terms.code != terms.code {
                     return Err(Refusal::CodeFixed);
@@ -261,11 +269,18 @@ impl Campaign {
         }
     }
 
+    /// Whether so many codes, of `most` at a time, can be issued for it.
+    ///
+    /// # Errors
+    /// The refusal that a batch of them would get, whatever its number.
+    pub fn may_be_given(&self, count: usize, most: u32) -> Result<(), Refusal> {
+        self.issuing("given codes")?;
+        if (1..=most as usize).contains(&count) { Ok(()) } else { Err(Refusal::BatchSize { most }) }
+    }
+
     fn new_batch(&self, batch: u32, count: usize, most: u32) -> Result<(), Refusal> {
+        self.may_be_given(count, most)?;
         let running = self.issuing("given codes")?;
-        if !(1..=most as usize).contains(&count) {
-            return Err(Refusal::BatchSize { most });
-        }
         if batch >= UniqueCode::BATCHES || running.batches().contains_key(&batch) {
             return Err(Refusal::BatchExists { batch });
         }

@@ -3,8 +3,9 @@
 use cqrs_es::Aggregate;
 
 use crate::{
-    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Guard, Submission, Template, bot_user, broadcast,
-    campaign, code, conversation, guard, submission, template,
+    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Guard, Member, Plan, Signal, Submission, Subscription,
+    Template, bot_user, broadcast, campaign, code, conversation, guard, member, plan, signal, submission, subscription,
+    template,
 };
 
 /// An event of one of the aggregates. Projections and reactions match on it:
@@ -27,6 +28,14 @@ pub enum Fact {
     Submission(submission::Event),
     /// Of a template of cards.
     Template(template::Event),
+    /// Of a plan that can be subscribed to.
+    Plan(plan::Event),
+    /// Of a subscription.
+    Subscription(subscription::Event),
+    /// Of somebody in a channel.
+    Member(member::Event),
+    /// Of the signals of an instrument.
+    Signal(signal::Event),
 }
 
 impl Fact {
@@ -46,6 +55,10 @@ impl Fact {
             Conversation::TYPE => Conversation::read(event_type, version, payload).map(Self::Conversation),
             Submission::TYPE => Submission::read(event_type, version, payload).map(Self::Submission),
             Template::TYPE => Template::read(event_type, version, payload).map(Self::Template),
+            Plan::TYPE => Plan::read(event_type, version, payload).map(Self::Plan),
+            Subscription::TYPE => Subscription::read(event_type, version, payload).map(Self::Subscription),
+            Member::TYPE => Member::read(event_type, version, payload).map(Self::Member),
+            Signal::TYPE => Signal::read(event_type, version, payload).map(Self::Signal),
             unknown => Err(UnreadableEvent::Aggregate(unknown.to_owned())),
         }
     }

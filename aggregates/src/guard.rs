@@ -51,6 +51,9 @@ pub enum Miss {
     Exhausted,
     /// The person had it as often as they may.
     PersonLimit,
+    /// The person had others of the campaign as often as they may, and this one is
+    /// not known to be theirs.
+    OverLimit,
     /// It is for others.
     NotHolder,
     /// The purchase is too small.
@@ -77,6 +80,7 @@ impl Miss {
             Self::Over => "over",
             Self::Exhausted => "exhausted",
             Self::PersonLimit => "person_limit",
+            Self::OverLimit => "over_limit",
             Self::NotHolder => "not_holder",
             Self::BelowMinimum => "below_minimum",
             Self::CodeUsed => "code_used",

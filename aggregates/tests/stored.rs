@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use aggregates::{BotUser, Broadcast, Campaign, Code, Conversation, Decide, Fact, Guard, Submission, Template};
+use aggregates::{
+    BotUser, Broadcast, Campaign, Code, Conversation, Decide, Fact, Guard, Member, Plan, Signal, Submission,
+    Subscription, Template,
+};
 use cqrs_es::DomainEvent;
 
 /// The events this program writes, as serde names them when it meets another.
@@ -36,6 +39,10 @@ fn every_stored_version_is_read() {
             Fact::Conversation(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Submission(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
             Fact::Template(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Plan(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Subscription(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Signal(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
+            Fact::Member(e) => (e.event_type(), e.event_version(), serde_json::to_string(e)),
         };
         assert_eq!(event_type, event, "{name} is filed under its own type");
         if newest == version {
@@ -52,9 +59,13 @@ fn every_stored_version_is_read() {
         written::<Conversation>(),
         written::<Submission>(),
         written::<Template>(),
+        written::<Plan>(),
+        written::<Subscription>(),
+        written::<Member>(),
+        written::<Signal>(),
     ]
     .concat();
-    assert!(written.len() >= 40, "{written:?}");
+    assert!(written.len() >= 101, "{written:?}");
     let missing: Vec<_> = written.iter().filter(|event| !current.contains(*event)).collect();
     assert!(missing.is_empty(), "no sample in stored/ of the current {missing:?}");
 }

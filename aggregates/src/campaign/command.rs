@@ -67,6 +67,9 @@ pub struct Asked {
     pub person: PersonId,
     /// Which unique code; none: the shared one.
     pub coupon: Option<UniqueCode>,
+    /// The shared code that was typed, if one was. Whoever says that it stands for
+    /// this campaign may be behind; the campaign itself is not.
+    pub code: Option<CodeText>,
     /// The reservation they have, if any.
     pub reservation: Option<Uuid>,
     /// What the purchase comes to, if it is known.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{Source, Terms};
-use crate::{CodeText, PersonId, Personal, TelegramUser, UniqueCode};
+use crate::{CodeText, PersonId, Personal, TelegramUser, UniqueCode, instant};
 
 /// Facts about a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,6 +91,8 @@ pub enum Event {
         /// The answers that were approved for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         submission: Option<Uuid>,
+        // There may be a million of them to read before the first answer.
+        #[serde(deserialize_with = "instant::deserialize")]
         at: DateTime<Utc>,
     },
     /// A redemption was rolled back.

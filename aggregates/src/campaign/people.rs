@@ -5,7 +5,11 @@
 //! that copies share until one of them changes it: a copy costs no more than the
 //! groups there are, and a change no more than one group and one part.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +33,24 @@ pub(super) struct Use {
     pub(super) holder: bool,
 }
 
+/// The hash of a pseudonym, which is a keyed hash already: its halves, so that
+/// the bits that tell a UUID's version and variant meet others that are random.
+#[derive(Debug, Clone, Copy, Default)]
+struct Halves(u64);
+
+impl Hasher for Halves {
+    fn write(&mut self, bytes: &[u8]) {
+        let (halves, _) = bytes.as_chunks();
+        halves.iter().for_each(|half| self.0 ^= u64::from_be_bytes(*half));
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// Some people; none when there are none.
-type Part = Option<Arc<HashMap<PersonId, Use>>>;
+type Part = Option<Arc<HashMap<PersonId, Use, BuildHasherDefault<Halves>>>>;
 
 /// The people of a campaign.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{InvalidTerms, Money, Status};
+use super::{InvalidTerms, Money, Period, Status};
 
 /// Why a wish is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -28,7 +28,7 @@ pub enum Refusal {
     #[error("total_limit is below the {redeemed} redemptions there already are")]
     LimitBelowRedeemed { redeemed: u32 },
     /// What was counted by one period cannot be told by another.
-    #[error("limit_period can be changed only before the campaign is activated")]
+    #[error("limit_period can be changed only before codes are issued or the campaign is activated")]
     PeriodFixed,
     /// Coupons that were issued are promised to be good for longer.
     #[error("ends_at is earlier than the time that coupons were issued for")]
@@ -43,8 +43,12 @@ pub enum Refusal {
     #[error("all {limit} redemptions are taken")]
     Exhausted { limit: u32 },
     /// The person's limit is reached.
-    #[error("the limit of {limit} per person is reached")]
-    PersonLimit { limit: u32 },
+    #[error("the limit of {limit} per person{} is reached", period.and_a())]
+    PersonLimit {
+        limit: u32,
+        #[serde(default, skip_serializing_if = "Period::is_ever")]
+        period: Period,
+    },
     /// The campaign is for those who were given a coupon.
     #[error("the campaign is for people who were given a coupon")]
     NotHolder,
@@ -96,4 +100,18 @@ pub enum Refusal {
     /// A release needs a reason.
     #[error("a reason has 1 to 500 characters")]
     Reason,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_was_reached_before_limits_had_periods_is_read() {
+        let old: Refusal = serde_json::from_str(r#"{"PersonLimit":{"limit":1}}"#).expect("a refusal");
+        assert_eq!(old, Refusal::PersonLimit { limit: 1, period: Period::Ever });
+        assert_eq!(old.to_string(), "the limit of 1 per person is reached");
+        let daily = Refusal::PersonLimit { limit: 2, period: Period::Day };
+        assert_eq!(daily.to_string(), "the limit of 2 per person and day is reached");
+    }
 }

@@ -1,12 +1,17 @@
 //! What a campaign knows, and who may redeem it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Asked, Audience, Batch, Event, Refusal, Terms, batch::Bits, people::People};
+use super::{
+    Asked, Audience, Batch, Event, Refusal, Terms,
+    batch::Bits,
+    people::People,
+    reservations::{Reservation, Reservations},
+};
 use crate::{PersonId, UniqueCode};
 
 /// What a campaign knows in every stage of its life.
@@ -28,17 +33,7 @@ pub struct Running {
     released: Bits,
     people: People,
     batches: BTreeMap<u32, Batch>,
-    /// Shared by copies until one of them changes it.
-    reservations: Arc<BTreeMap<Uuid, Reservation>>,
-}
-
-/// A redemption that is kept free for somebody.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Reservation {
-    person: PersonId,
-    coupon: Option<UniqueCode>,
-    at: DateTime<Utc>,
-    until: DateTime<Utc>,
+    reservations: Reservations,
 }
 
 /// Where all that was issued is. `issued = redeemed + reserved + available`, always.
@@ -73,7 +68,7 @@ impl Running {
     /// Where all that was issued is.
     #[must_use]
     pub fn supply(&self) -> Supply {
-        let (redeemed, reserved) = (self.redeemed, self.reservations.len() as u32);
+        let (redeemed, reserved) = (self.redeemed, self.reservations.count());
         let (issued, available) = if self.terms.code.is_some() {
             let limit = self.terms.total_limit;
             (limit, limit.map(|limit| limit.saturating_sub(redeemed + reserved)))
@@ -116,15 +111,18 @@ impl Running {
 
     /// Whether it may be redeemed or reserved as asked.
     pub(super) fn check(&self, asked: &Asked) -> Result<&Terms, Refusal> {
-        let Asked { person, coupon, reservation, spend, submission, at } = *asked;
+        let Asked { person, coupon, ref code, reservation, spend, submission, at } = *asked;
         let terms = self.terms_for(person, coupon)?;
+        if code.is_some() && *code != self.terms.code {
+            return Err(Refusal::UnknownCode);
+        }
         if let Some(starts_at) = terms.starts_at.filter(|starts_at| at < *starts_at) {
             return Err(Refusal::NotStarted { starts_at });
         }
         if let Some(ends_at) = terms.ends_at.filter(|ends_at| at >= *ends_at) {
             return Err(Refusal::Over { ends_at });
         }
-        if self.terms.audience == Audience::Holders && !self.people.get(person).holder {
+        if terms.audience == Audience::Holders && !self.people.get(person).holder {
             return Err(Refusal::NotHolder);
         }
         if let Some(minimum) = terms.minimum_spend
@@ -133,7 +131,7 @@ impl Running {
             return Err(Refusal::BelowMinimum { minimum });
         }
         if let Some(id) = reservation {
-            let kept = self.reservations.get(&id).ok_or(Refusal::ReservationMissing)?;
+            let kept = self.reservations.get(id).ok_or(Refusal::ReservationMissing)?;
             return if kept.person == person && kept.coupon == coupon {
                 Ok(terms)
             } else {
@@ -150,10 +148,10 @@ impl Running {
                 return Err(Refusal::CodeRevoked);
             }
         }
-        if let Some(limit) = self.terms.limit_per_person.filter(|limit| self.used_by(person, at) >= *limit) {
-            return Err(Refusal::PersonLimit { limit });
+        if let Some(limit) = terms.limit_per_person.filter(|limit| self.used_by(person, at) >= *limit) {
+            return Err(Refusal::PersonLimit { limit, period: self.terms.limit_period });
         }
-        let taken = self.redeemed + self.reservations.len() as u32;
+        let taken = self.redeemed + self.reservations.count();
         if let Some(limit) = self.terms.total_limit.filter(|limit| taken >= *limit) {
             return Err(Refusal::Exhausted { limit });
         }
@@ -166,13 +164,13 @@ impl Running {
 
     /// Reservations whose time is over.
     pub(super) fn expired(&self, at: DateTime<Utc>) -> impl Iterator<Item = Event> {
-        let over = self.reservations.iter().filter(move |(_, kept)| kept.until <= at);
-        over.map(move |(id, _)| Event::ReservationEnded { reservation: *id, expired: true, at })
+        let over = self.reservations.over(at).into_iter();
+        over.map(move |reservation| Event::ReservationEnded { reservation, expired: true, at })
     }
 
     /// Whether a reservation stands.
     pub(super) fn has_reservation(&self, reservation: Uuid) -> bool {
-        self.reservations.contains_key(&reservation)
+        self.reservations.get(reservation).is_some()
     }
 
     /// Whether there was this redemption and it stands.
@@ -195,12 +193,15 @@ impl Running {
 
     /// Refuses other terms that would break what was promised.
     pub(super) fn may_become(&self, terms: &Terms) -> Result<(), Refusal> {
-        let taken = self.redeemed + self.reservations.len() as u32;
+        let taken = self.redeemed + self.reservations.count();
         if terms.total_limit.is_some_and(|limit| limit < taken) {
             return Err(Refusal::LimitBelowRedeemed { redeemed: taken });
         }
         if terms.limit_period != self.terms.limit_period {
             return Err(Refusal::PeriodFixed);
+        }
+        if terms.ends_at == self.terms.ends_at {
+            return Ok(());
         }
         let promises = self.earlier.iter().chain(self.promised.then_some(&self.terms));
         for Terms { ends_at: promised, .. } in promises {
@@ -254,7 +255,7 @@ impl Running {
     }
 
     fn end_reservation(&mut self, reservation: Uuid) {
-        if let Some(kept) = Arc::make_mut(&mut self.reservations).remove(&reservation) {
+        if let Some(kept) = self.reservations.remove(reservation) {
             self.uncount(kept.person, kept.at);
             self.give_back(kept.coupon);
         }
@@ -281,7 +282,7 @@ impl Running {
             Event::Reserved { reservation, person, coupon, until, at } => {
                 self.count(person, at);
                 self.take(coupon);
-                Arc::make_mut(&mut self.reservations).insert(reservation, Reservation { person, coupon, at, until });
+                self.reservations.insert(reservation, Reservation { person, coupon, at, until });
             }
             Event::ReservationEnded { reservation, .. } => self.end_reservation(reservation),
             Event::BatchMinted { batch, count, .. } => self.issue(batch, count),

@@ -148,8 +148,18 @@ impl Period {
         }
     }
 
-    const fn is_ever(&self) -> bool {
+    pub(super) const fn is_ever(&self) -> bool {
         matches!(self, Self::Ever)
+    }
+
+    /// What follows "per person".
+    pub(super) const fn and_a(self) -> &'static str {
+        match self {
+            Self::Ever => "",
+            Self::Day => " and day",
+            Self::Week => " and week",
+            Self::Month => " and month",
+        }
     }
 }
 

@@ -37,7 +37,15 @@ fn user(n: u128) -> TelegramUser {
 }
 
 fn asked(n: u128, seconds: i64) -> Asked {
-    Asked { person: person(n), coupon: None, reservation: None, spend: None, submission: None, at: at(seconds) }
+    Asked {
+        person: person(n),
+        coupon: None,
+        code: None,
+        reservation: None,
+        spend: None,
+        submission: None,
+        at: at(seconds),
+    }
 }
 
 fn redemption(n: u128) -> Redemption {
@@ -108,7 +116,9 @@ fn is_redeemed_inside_its_dates_only() {
 
 #[test]
 fn counts_in_all_and_by_person() {
-    given(&[&active(), &[redeemed(1, 1, 1)]]).when(redeem(1, 2)).then_expect_error(Refusal::PersonLimit { limit: 1 });
+    given(&[&active(), &[redeemed(1, 1, 1)]])
+        .when(redeem(1, 2))
+        .then_expect_error(Refusal::PersonLimit { limit: 1, period: Period::Ever });
     given(&[&active(), &[redeemed(1, 1, 1), redeemed(2, 2, 1)]])
         .when(redeem(3, 2))
         .then_expect_error(Refusal::Exhausted { limit: 2 });

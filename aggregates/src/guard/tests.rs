@@ -48,6 +48,15 @@ fn slow_guesses_and_honest_errors_lock_nobody_out() {
 }
 
 #[test]
+fn who_finds_more_codes_than_they_may_use_is_guessing() {
+    let mut guard = Guard::default();
+    let tries = |miss: Miss, guard: &mut Guard| {
+        (0..5).map(|minute| try_code(guard, miss, Source::Bot, at(minute)).len()).collect::<Vec<_>>()
+    };
+    assert_eq!(tries(Miss::OverLimit, &mut guard), [1, 1, 1, 1, 2]);
+}
+
+#[test]
 fn who_guesses_slowly_all_day_is_locked_out_as_well() {
     let mut guard = Guard::default();
     for quarter in 0..19 {

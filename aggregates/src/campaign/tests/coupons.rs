@@ -167,12 +167,13 @@ fn a_limit_by_day_begins_anew_with_the_day() {
     let campaign = after(vec![Event::Drafted { terms, at: at(0) }, Event::Activated { at: at(0) }], &[redeem(1, 0)]);
     // The day of at(0) ends after 6,400 seconds.
     let (today, tomorrow) = (6_399, 6_400);
-    assert_eq!(campaign.decide(&redeem(1, today)), Err(Refusal::PersonLimit { limit: 1 }));
+    let reached = Refusal::PersonLimit { limit: 1, period: Period::Day };
+    assert_eq!(campaign.decide(&redeem(1, today)), Err(reached.clone()));
     let mut next = campaign;
     next.decide(&redeem(1, tomorrow)).unwrap().into_iter().for_each(|event| next.apply(event));
-    assert_eq!(next.decide(&redeem(1, tomorrow + 1)), Err(Refusal::PersonLimit { limit: 1 }));
+    assert_eq!(next.decide(&redeem(1, tomorrow + 1)), Err(reached.clone()));
     // What was asked yesterday and is judged today is not let through twice.
-    assert_eq!(next.decide(&redeem(1, today)), Err(Refusal::PersonLimit { limit: 1 }));
+    assert_eq!(next.decide(&redeem(1, today)), Err(reached.clone()));
 }
 
 #[test]
@@ -215,6 +216,59 @@ fn issued_coupons_keep_their_terms() {
     assert!(campaign.check(&Asked { spend: Some(minimum(500)), ..of(8, 150) }).is_ok());
 }
 
+#[test]
+fn issued_coupons_keep_whom_they_are_for_and_how_often() {
+    let change = |code: Option<CodeText>, audience, limit_per_person| Command::ChangeTerms {
+        terms: Terms { code, total_limit: None, ends_at: None, audience, limit_per_person, ..terms() },
+        at: at(6),
+    };
+    // Of a batch: it was for everyone, twice each.
+    let twice = Terms { limit_per_person: Some(2), ..unique_terms() };
+    let mut events = unique(3);
+    events[0] = Event::Drafted { terms: Terms { starts_at: Some(at(0)), ..twice }, at: at(0) };
+    let campaign = after(events, &[change(None, Audience::Holders, Some(1)), use_code(1, 0, 7), use_code(1, 1, 8)]);
+    let reached = Refusal::PersonLimit { limit: 2, period: Period::Ever };
+    assert_eq!(campaign.decide(&use_code(1, 2, 9)), Err(reached));
+    // What is issued from now on has the new terms.
+    let mut events = unique(3);
+    events.push(Event::TermsChanged {
+        terms: Terms { audience: Audience::Holders, ..unique_terms() },
+        released: None,
+        at: at(1),
+    });
+    events.push(Event::BatchMinted { batch: 8, count: 1, at: at(2) });
+    let of_8 = Asked { coupon: Some(UniqueCode { batch: 8, index: 0 }), ..asked(2, 3) };
+    assert_eq!(after(events, &[]).check(&of_8), Err(Refusal::NotHolder));
+    // Of the shared code: who was given it before may use it as often as it said then.
+    let shared = Terms { total_limit: None, ends_at: None, limit_per_person: Some(2), ..terms() };
+    let events = vec![Event::Drafted { terms: shared, at: at(0) }, Event::Activated { at: at(0) }];
+    let once = change(Some(code("GOLD10")), Audience::Everyone, Some(1));
+    let campaign = after(events, &[publish(1), once, redeem(1, 7), redeem(1, 8), redeem(2, 7)]);
+    assert_eq!(campaign.decide(&redeem(1, 9)), Err(Refusal::PersonLimit { limit: 2, period: Period::Ever }));
+    assert_eq!(campaign.decide(&redeem(2, 9)), Err(Refusal::PersonLimit { limit: 1, period: Period::Ever }));
+}
+
+#[test]
+fn what_is_issued_in_a_draft_is_promised_as_well() {
+    let dated = |ends_at| Terms { ends_at, ..unique_terms() };
+    let drafted = Event::Drafted { terms: dated(Some(at(100))), at: at(0) };
+    let minted = Event::BatchMinted { batch: 7, count: 1, at: at(0) };
+    let change = |terms| Command::ChangeTerms { terms, at: at(5) };
+    let changed = |terms| Event::TermsChanged { terms, released: None, at: at(5) };
+    let earlier = || change(dated(Some(at(99))));
+    given(&[std::slice::from_ref(&drafted)]).when(earlier()).then_expect_events(vec![changed(dated(Some(at(99))))]);
+    given(&[&[drafted.clone(), minted.clone()]])
+        .when(earlier())
+        .then_expect_error(Refusal::EndsBeforePromised { promised: Some(at(100)) });
+    let daily = Terms { limit_period: Period::Day, limit_per_person: Some(1), ..dated(Some(at(100))) };
+    given(&[&[drafted.clone(), minted.clone()]]).when(change(daily)).then_expect_error(Refusal::PeriodFixed);
+    // Where a promise was broken before promises were kept here, the rest can still be changed.
+    let renamed = Terms { name: "Silver week".to_owned(), ..dated(Some(at(99))) };
+    given(&[&[drafted, minted, changed(dated(Some(at(99))))]])
+        .when(change(renamed.clone()))
+        .then_expect_events(vec![changed(renamed)]);
+}
+
 /// What the events say, counted without any of the campaign's own bookkeeping.
 fn counted(events: &[Event], limit: Option<u32>) -> (u32, u32, u32) {
     let (mut redeemed, mut reserved, mut issued) = (0, 0, limit.unwrap_or(0));
@@ -228,6 +282,7 @@ fn counted(events: &[Event], limit: Option<u32>) -> (u32, u32, u32) {
             Event::Reserved { .. } => reserved += 1,
             Event::ReservationEnded { .. } => reserved -= 1,
             Event::BatchMinted { count, .. } => issued += count,
+            Event::BatchImported { codes, .. } => issued += codes.len() as u32,
             _ => {}
         }
     }
@@ -262,16 +317,22 @@ fn wish(events: &[Event], n: usize, wish: u8, nth: usize, asked: Asked) -> Optio
 
 proptest! {
     /// After every event, whatever is wished in whatever order, `issued =
-    /// redeemed + reserved + available`, for a shared code and for unique ones.
+    /// redeemed + reserved + available`, for a shared code and for unique ones, made
+    /// here or imported.
     #[test]
     fn nothing_issued_is_ever_lost_or_doubled(
-        shared in any::<bool>(),
+        (shared, imported) in any::<(bool, bool)>(),
         wishes in proptest::collection::vec((0_u8..8, 0_u128..4, 0_u32..6, 0_i64..90), 0..120),
     ) {
         let limit = shared.then_some(5);
         let mut events = if shared {
             let terms = Terms { total_limit: limit, limit_per_person: Some(3), ..terms() };
             vec![Event::Drafted { terms, at: at(0) }, Event::Activated { at: at(0) }]
+        } else if imported {
+            let mut events = unique(5);
+            let codes = (0..5).map(|n| code(&format!("PRINTED-{n}"))).collect();
+            events[1] = Event::BatchImported { batch: 7, codes, at: at(0) };
+            events
         } else {
             unique(5)
         };
@@ -314,4 +375,14 @@ fn questions_are_answered_before_anything_is_redeemed() {
 
 fn redeem_shared(n: u128, seconds: i64) -> Command {
     Command::Redeem { redemption: redemption(n), asked: asked(n, seconds) }
+}
+
+#[test]
+fn a_shared_code_that_is_not_its_own_is_unknown() {
+    let wish = |typed| {
+        let asked = Asked { code: Some(code(typed)), ..asked(1, 1) };
+        given(&[&active()]).when(Command::Redeem { redemption: redemption(1), asked })
+    };
+    wish("GOLD10").then_expect_events(vec![redeemed(1, 1, 1)]);
+    wish("GOLD11").then_expect_error(Refusal::UnknownCode);
 }
