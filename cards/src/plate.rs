@@ -5,8 +5,9 @@ use resvg::tiny_skia::{Path, PathBuilder};
 /// Where the handles of a cubic curve are for a quarter of a circle, as a share of the radius.
 const HANDLE: f32 = 1.0 - 0.552_284_8;
 
-/// A box with round corners; `radius` is at most half of the shorter side.
-pub(crate) fn rounded(x: f32, y: f32, width: f32, height: f32, radius: f32) -> Option<Path> {
+/// A box with round corners; `radius` is at most half of the shorter side. None if it has no area.
+#[must_use]
+pub fn rounded(x: f32, y: f32, width: f32, height: f32, radius: f32) -> Option<Path> {
     let handle = radius * HANDLE;
     let (right, bottom) = (x + width, y + height);
     let mut path = PathBuilder::new();

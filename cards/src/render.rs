@@ -1,20 +1,17 @@
 //! Draws cards.
 
-use resvg::tiny_skia::{FillRule, LineJoin, Mask, Paint, PathBuilder, Pixmap, PixmapMut, Rect, Stroke, Transform};
-use skrifa::outline::OutlinePen;
+use png::EncodingError;
+use resvg::tiny_skia::{FillRule, LineJoin, Mask, Paint, PathBuilder, PixmapMut, Rect, Stroke, Transform};
 
 use crate::{
     Align, Background, Content, Field, InvalidLayout, Layout, UploadError,
+    encode::encode,
     fit::{self, LEADING},
     fonts::{EMOJI, Fonts},
-    layout, plate, qr, ticket,
+    layout,
+    letters::{BOLD, CAPITAL, Pen},
+    plate, qr, ticket,
 };
-
-/// Height of a capital letter in ems; what is centred are the capitals.
-const CAPITAL: f32 = 0.69;
-
-/// How much thicker the strokes of bold letters are, in ems.
-const BOLD: f32 = 0.042;
 
 /// The radius of a plate's corners goes so often into its shorter side.
 const PLATE_CORNER: f32 = 14.0;
@@ -52,7 +49,7 @@ pub enum RenderError {
     },
     /// The picture could not be written as PNG.
     #[error("encoding the card failed")]
-    Encode(#[source] png::EncodingError),
+    Encode(#[source] EncodingError),
 }
 
 /// Draws cards. Building it parses the fonts; build it once.
@@ -121,7 +118,7 @@ impl Renderer {
                 self.write(text, field, &mut pixmap.as_mut());
             }
         }
-        encode(&pixmap)
+        encode(&pixmap).map_err(RenderError::Encode)
     }
 
     fn write(&self, text: &str, field: &Field, pixmap: &mut PixmapMut) {
@@ -188,49 +185,4 @@ fn mask(pixmap: &PixmapMut, x: f32, y: f32, width: f32, height: f32) -> Option<M
     let inside = PathBuilder::from_rect(Rect::from_xywh(x, y, width, height)?);
     mask.fill_path(&inside, FillRule::Winding, false, Transform::identity());
     Some(mask)
-}
-
-/// Gathers outlines, which have y upwards, in a path, which has it downwards.
-#[derive(Default)]
-struct Pen {
-    path: PathBuilder,
-    x: f32,
-    y: f32,
-}
-
-impl OutlinePen for Pen {
-    fn move_to(&mut self, x: f32, y: f32) {
-        self.path.move_to(self.x + x, self.y - y);
-    }
-
-    fn line_to(&mut self, x: f32, y: f32) {
-        self.path.line_to(self.x + x, self.y - y);
-    }
-
-    fn quad_to(&mut self, cx: f32, cy: f32, x: f32, y: f32) {
-        self.path.quad_to(self.x + cx, self.y - cy, self.x + x, self.y - y);
-    }
-
-    fn curve_to(&mut self, cx0: f32, cy0: f32, cx1: f32, cy1: f32, x: f32, y: f32) {
-        self.path.cubic_to(self.x + cx0, self.y - cy0, self.x + cx1, self.y - cy1, self.x + x, self.y - y);
-    }
-
-    fn close(&mut self) {
-        self.path.close();
-    }
-}
-
-/// A background is opaque, so the card needs no alpha.
-fn encode(pixmap: &Pixmap) -> Result<Vec<u8>, RenderError> {
-    let colours: Vec<u8> = pixmap.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, pixmap.width(), pixmap.height());
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_compression(png::Compression::Fast);
-    // As small as trying every filter for every line, in a third of the time.
-    encoder.set_filter(png::Filter::Paeth);
-    let mut writer = encoder.write_header().map_err(RenderError::Encode)?;
-    writer.write_image_data(&colours).map_err(RenderError::Encode)?;
-    writer.finish().map_err(RenderError::Encode)?;
-    Ok(bytes)
 }
