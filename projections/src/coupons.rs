@@ -69,6 +69,15 @@ pub async fn held_by(executor: impl PgExecutor<'_>, person: Uuid, limit: i64) ->
     .await
 }
 
+/// What a person has to do with a coupon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Holds {
+    /// They were given it.
+    pub given: bool,
+    /// They redeemed it.
+    pub redeemed: bool,
+}
+
 /// Whether a person was given a coupon or redeemed it.
 ///
 /// # Errors
@@ -78,14 +87,15 @@ pub async fn holds(
     person: Uuid,
     campaign: Uuid,
     coupon: Option<UniqueCode>,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar!(
+) -> Result<Holds, sqlx::Error> {
+    sqlx::query_as!(
+        Holds,
         r#"select exists (select from publications
                            where person = $1 and campaign_id = $2 and batch is not distinct from $3
-                             and index is not distinct from $4)
-               or exists (select from redemptions
+                             and index is not distinct from $4) as "given!",
+                  exists (select from redemptions
                            where person = $1 and campaign_id = $2 and batch is not distinct from $3
-                             and index is not distinct from $4 and released_at is null) as "holds!""#,
+                             and index is not distinct from $4 and released_at is null) as "redeemed!""#,
         person,
         campaign,
         coupon.map(|coupon| coupon.batch as i32),

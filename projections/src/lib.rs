@@ -10,12 +10,18 @@ pub mod bot_users;
 pub mod broadcasts;
 pub mod campaigns;
 pub mod coupons;
+pub mod duties;
+pub mod members;
 pub mod misses;
 pub mod overview;
 pub mod page;
+pub mod plans;
 pub mod redemptions;
+pub mod revenue;
+pub mod signals;
 pub mod statistics;
 pub mod submissions;
+pub mod subscriptions;
 pub mod templates;
 
 use aggregates::Fact;
@@ -68,6 +74,14 @@ pub enum ProjectionError {
         /// What the database said.
         source: sqlx::Error,
     },
+    /// A stream's id does not say which channel and which user.
+    #[error("the stream id {stream:?} at position {position} is not a channel and a user")]
+    StreamName {
+        /// The id.
+        stream: String,
+        /// Where.
+        position: i64,
+    },
     /// A stream's id is not what the projection expects.
     #[error("the stream id {stream:?} at position {position} is not a UUID")]
     StreamId {
@@ -80,7 +94,7 @@ pub enum ProjectionError {
 
 /// All read models.
 #[must_use]
-pub fn all() -> [&'static dyn Projection; 10] {
+pub fn all() -> [&'static dyn Projection; 15] {
     [
         &campaigns::Campaigns,
         &redemptions::Redemptions,
@@ -92,6 +106,11 @@ pub fn all() -> [&'static dyn Projection; 10] {
         &misses::Misses,
         &submissions::Submissions,
         &templates::Templates,
+        &plans::Plans,
+        &subscriptions::Subscriptions,
+        &members::Members,
+        &revenue::Revenue,
+        &signals::Signals,
     ]
 }
 

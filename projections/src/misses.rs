@@ -112,7 +112,7 @@ pub async fn list(
 }
 
 /// The hours from `since` to `until` in order, those without a miss as well, each
-/// with what was usual before it. At most a year.
+/// with what was usual before it; as many as there are, so whoever asks keeps them few.
 ///
 /// # Errors
 /// What the database says.
