@@ -18,6 +18,7 @@ use tokio::time::Duration;
 
 use crate::{
     app::App,
+    bot::Bot,
     clock::Clock,
     config::Config,
     secrets::{self, Secret},
@@ -87,7 +88,9 @@ pub enum AdminLogin {
 /// [`AccessError`].
 pub async fn prepare(app: &App) -> Result<AdminLogin, AccessError> {
     if let Some(key) = &app.config.entrylab_api_key {
-        keys::register(&app.pool, &app.clock, "entrylab", key, &[Scope::CampaignsRead]).await?;
+        // What the partner's site asks, and that it may give access to who bought there.
+        let scopes = [Scope::CampaignsRead, Scope::SubscriptionsRead, Scope::SubscriptionsWrite];
+        keys::register(&app.pool, &app.clock, "entrylab", key, &scopes).await?;
     }
     if let Some(password) = &app.config.admin_password {
         if !admins::verify(&app.pool, ADMIN, password).await? {
@@ -111,9 +114,9 @@ pub async fn prepare(app: &App) -> Result<AdminLogin, AccessError> {
 ///
 /// # Errors
 /// What the database says.
-pub async fn telegram_webhook_secret(app: &App) -> Result<Secret, sqlx::Error> {
+pub async fn telegram_webhook_secret(app: &App, bot: Bot) -> Result<Secret, sqlx::Error> {
     let key = secrets::get_or_create(&app.pool, "telegram-webhook").await?;
-    Ok(Secret::new(secrets::hex(&secrets::keyed_hash(&key, "coupon-bot"))))
+    Ok(Secret::new(secrets::hex(&secrets::keyed_hash(&key, bot.name()))))
 }
 
 /// Who is calling.

@@ -16,6 +16,7 @@ use crate::{
     app::App,
     codes,
     executor::{Done, SendError, Wish},
+    imports::{self, ImportError},
     log::{Cause, LogError, Once},
 };
 
@@ -33,6 +34,15 @@ pub(crate) enum ActivateError {
         /// Which.
         holder: Uuid,
     },
+    /// It is one of the codes that were imported for a campaign.
+    #[error("the code was imported for campaign {importer}")]
+    CodeImported {
+        /// Which.
+        importer: Uuid,
+    },
+    /// Whether it was imported could not be looked up.
+    #[error(transparent)]
+    Imports(ImportError),
     /// The code could not be asked.
     #[error(transparent)]
     Code(SendError<code::Refusal>),
@@ -105,7 +115,23 @@ pub(crate) async fn activate(
     Err(ActivateError::Busy)
 }
 
+/// Claims a code that is nobody else's, neither as a shared one nor as a unique one.
 async fn claim(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Result<(), ActivateError> {
+    let importer = async || imports::importer(app, code).await.map_err(ActivateError::Imports);
+    // Looked up before, so that the claim does not stand between the code and its owners for a moment.
+    if let Some(importer) = importer().await? {
+        return Err(ActivateError::CodeImported { importer });
+    }
+    hold(app, id, code, cause).await?;
+    // And again: no import that begins from here on overlooks the claim.
+    let Some(importer) = importer().await? else { return Ok(()) };
+    let command = code::Command::Release { campaign: id, at: app.clock.now() };
+    let wish = Wish { command, cause: cause.clone(), once: None, expected: None };
+    app.codes.send(code.as_str(), wish).await?;
+    Err(ActivateError::CodeImported { importer })
+}
+
+async fn hold(app: &App, id: Uuid, code: &CodeText, cause: &Cause) -> Result<(), ActivateError> {
     let command = code::Command::Claim { campaign: id, at: app.clock.now() };
     let wish = Wish { command, cause: cause.clone(), once: None, expected: None };
     let holder = match app.codes.send(code.as_str(), wish.clone()).await {

@@ -11,7 +11,8 @@ use std::{
 };
 
 use aggregates::{
-    BotUser, Broadcast, Campaign, Code, CodeKey, Conversation, Decide, Guard, PersonId, Submission, Template,
+    BotUser, Broadcast, Campaign, Code, CodeKey, Conversation, Decide, Guard, Member, PersonId, Plan, Signal,
+    Submission, Subscription, Template,
 };
 use sqlx::{
     Connection, PgConnection, PgPool,
@@ -27,17 +28,26 @@ use crate::{
     cards::Drawer,
     clock::Clock,
     config::Config,
+    coupons::Batches,
     executor::{Executor, LoadTask, Loader},
     feed::{self, Consumer, Feed, FeedError},
     integrations::{
+        copywriter::Copywriter,
         storage::{Storage, StorageError},
+        stripe::Stripe,
         telegram::{BotIdentity, Telegram},
+        twelve_data::TwelveData,
     },
     jobs::worker::Worker,
     log::{Log, LogTask},
+    market::Market,
+    membership::access_table::AccessTable,
     metrics::Metrics,
     retry::Backoff,
-    secrets, timers,
+    secrets::{self, Secret},
+    signals::watch::Watch,
+    stripe::inbox::{Inbox, InboxTask},
+    timers,
     wake::Wake,
 };
 
@@ -92,20 +102,45 @@ pub struct Parts {
     pub submissions: Executor<Submission>,
     /// Commands on templates of cards.
     pub templates: Executor<Template>,
+    /// Commands on plans.
+    pub plans: Executor<Plan>,
+    /// Commands on subscriptions.
+    pub subscriptions: Executor<Subscription>,
+    /// Commands on who is in a channel; streams are called as [`aggregates::member::stream`] has it.
+    pub members: Executor<Member>,
+    /// Commands on the signals of instruments; streams are called as the instrument, such as
+    /// [`aggregates::signal::XAUUSD`].
+    pub signals: Executor<Signal>,
+    /// Who has access, by e-mail address: what is asked on each page view of a partner.
+    pub access_table: AccessTable,
     /// The coupon bot's client; none without a token.
     pub telegram: Option<Telegram>,
+    /// The forex bot's client; none without a token.
+    pub forex: Option<Telegram>,
+    /// Who finds words for the forex bot; none without a key.
+    pub copywriter: Option<Copywriter>,
+    /// Stripe's client; none without a key.
+    pub stripe: Option<Stripe>,
+    /// Where Stripe's webhooks are kept.
+    pub stripe_inbox: Inbox,
+    /// The gold market; none without a key for its prices.
+    pub market: Option<Market>,
+    /// Shows it to the signals.
+    pub watch: Watch,
     /// Uploaded and rendered files.
     pub storage: Storage,
     /// Who the coupon bot is, once it was asked.
     pub bot: OnceCell<BotIdentity>,
     /// Draws coupons.
     pub drawer: Drawer,
+    /// What is known of batches of codes.
+    pub batches: Batches,
     /// Wake-ups.
     pub wake: Wake,
     /// For Prometheus.
     pub metrics: Arc<Metrics>,
     started: AtomicBool,
-    tasks: std::sync::Mutex<Option<(LogTask, LoadTask)>>,
+    tasks: std::sync::Mutex<Option<(LogTask, LoadTask, InboxTask)>>,
     person_key: OnceCell<Vec<u8>>,
     code_key: OnceCell<CodeKey>,
 }
@@ -192,10 +227,19 @@ impl App {
         let bus = Bus { log: &log, loader: &loader, pool: &pool, clock: &clock, metrics: &metrics };
         let http = crate::integrations::http_client().map_err(AppError::Http)?;
         let storage = Storage::open(&config.objects, http.clone()).map_err(AppError::Storage)?;
-        let telegram = config
-            .telegram_bot_token
+        let bot = |token: &Secret| Telegram::new(token.reveal(), config.telegram_api_url.clone(), http.clone());
+        let telegram = config.telegram_bot_token.as_ref().map(bot);
+        let forex = config.forex.token.as_ref().map(bot);
+        let copywriter = Copywriter::new(&config.copywriter, http.clone());
+        let stripe = config
+            .stripe_secret_key
             .as_ref()
-            .map(|token| Telegram::new(token.reveal(), config.telegram_api_url.clone(), http));
+            .map(|key| Stripe::new(key.clone(), config.stripe_api_url.clone(), http.clone()));
+        let market = config.twelve_data_api_key.as_ref().map(|key| {
+            let client = TwelveData::new(key, config.twelve_data_api_url.clone(), http, clock.clone());
+            Market::new(client, config.market_is_replayed)
+        });
+        let (stripe_inbox, inbox_task) = Inbox::new(options.clone(), wake.clone());
         Ok(Self(Arc::new(Parts {
             campaigns: bus.executor(),
             codes: bus.executor(),
@@ -205,19 +249,31 @@ impl App {
             conversations: bus.executor(),
             submissions: bus.executor(),
             templates: bus.executor(),
+            plans: bus.executor(),
+            subscriptions: bus.executor(),
+            members: bus.executor(),
+            signals: bus.executor(),
+            access_table: AccessTable::default(),
             config,
             clock,
             pool,
             options,
             log,
             telegram,
+            forex,
+            copywriter,
+            stripe,
+            stripe_inbox,
+            market,
+            watch: Watch::default(),
             storage,
             bot: OnceCell::new(),
             drawer: Drawer::default(),
+            batches: Batches::default(),
             wake,
             metrics,
             started: AtomicBool::new(false),
-            tasks: std::sync::Mutex::new(Some((log_task, load_task))),
+            tasks: std::sync::Mutex::new(Some((log_task, load_task, inbox_task))),
             person_key: OnceCell::new(),
             code_key: OnceCell::new(),
         })))
@@ -236,12 +292,17 @@ impl App {
         }
         self.prepare().await.inspect_err(|_| self.started.store(false, Ordering::SeqCst))?;
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some((log_task, load_task)) = tasks {
+        if let Some((log_task, load_task, inbox_task)) = tasks {
+            background.spawn(inbox_task.run());
             background.spawn(log_task.run());
             background.spawn(load_task.run());
         }
         let (wake, options) = (self.wake.clone(), self.options.clone());
         background.spawn(async move { wake.run(options).await });
+        if role.web() {
+            let (app, stop) = (self.clone(), stop.clone());
+            working.spawn(async move { app.access_table.follow(&app, stop).await });
+        }
         if role.work() {
             for consumer in Consumer::all() {
                 let feed = Feed {

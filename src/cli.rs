@@ -1,12 +1,15 @@
 //! The `promostack` command: one verb a file.
 
 mod admin;
+mod backtest;
+mod candles;
 mod jobs;
 mod migrate;
 mod openapi;
 mod postgres;
 mod rebuild;
 mod serve;
+mod stripe;
 
 use std::{
     io::{IsTerminal, Write},
@@ -44,6 +47,12 @@ enum Verb {
     Rebuild(rebuild::Rebuild),
     /// List jobs; retry or drop those that failed for good
     Jobs(jobs::Jobs),
+    /// Catch up with Stripe
+    Stripe(stripe::Stripe),
+    /// Take in candles from a file
+    Candles(candles::Candles),
+    /// Test a strategy on the past
+    Backtest(Box<backtest::Backtest>),
     /// Manage admins
     Admin(admin::Admin),
     /// Print the OpenAPI document
@@ -102,6 +111,11 @@ fn run(verb: Verb, config: Config) -> anyhow::Result<ExitCode> {
     if let Verb::Openapi = verb {
         return openapi::run(config);
     }
+    let verb = match verb {
+        Verb::Backtest(verb) if !verb.needs_database() => return verb.run_on_file(),
+        Verb::Candles(verb) if !verb.needs_database() => return verb.run_dry(),
+        verb => verb,
+    };
     let (url, cluster) = match &config.database {
         Database::At(url) => (url.reveal().to_owned(), None),
         Database::Private { home } => {
@@ -183,6 +197,9 @@ fn in_runtime(verb: Verb, config: Config, url: &str, place: Place) -> anyhow::Re
             Verb::Rebuild(verb) => verb.run(&app(config)?).await,
             Verb::Jobs(verb) => verb.run(&app(config)?).await,
             Verb::Admin(verb) => verb.run(&app(config)?).await,
+            Verb::Stripe(verb) => verb.run(&app(config)?).await,
+            Verb::Candles(verb) => verb.run(&app(config)?).await,
+            Verb::Backtest(verb) => verb.run(&app(config)?).await,
             Verb::Openapi | Verb::Postgres(_) => unreachable!("needs no runtime"),
         }
     });

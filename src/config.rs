@@ -6,8 +6,12 @@ use reqwest::Url;
 
 use crate::{rate::Limits, secrets::Secret};
 
+mod forex;
+mod membership;
 mod objects;
 
+pub use forex::{Copywriter, Forex, Language};
+pub use membership::{LinkModel, Membership};
 pub use objects::{Bucket, Objects};
 
 /// Where the database is.
@@ -55,6 +59,24 @@ pub struct Config {
     pub telegram_admin_ids: Vec<i64>,
     /// `TELEGRAM_MESSAGES_PER_SECOND` and `TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT`.
     pub telegram_limits: Limits,
+    /// The bot that posts signals.
+    pub forex: Forex,
+    /// Who finds words for it.
+    pub copywriter: Copywriter,
+    /// `STRIPE_SECRET_KEY`, or `STRIPE_SECRET`: for calls to Stripe.
+    pub stripe_secret_key: Option<Secret>,
+    /// `STRIPE_WEBHOOK_SECRET`: of our endpoint at Stripe; several, with commas between them, while it is replaced.
+    pub stripe_webhook_secrets: Vec<Secret>,
+    /// `STRIPE_API_URL`: a server other than Stripe's own.
+    pub stripe_api_url: Option<Url>,
+    /// `TWELVE_DATA_API_KEY`: for prices of gold.
+    pub twelve_data_api_key: Option<Secret>,
+    /// `TWELVE_DATA_API_URL`: a server other than Twelve Data's own.
+    pub twelve_data_api_url: Option<Url>,
+    /// Whether the market behind that address is the sandbox's, whose time is not the world's.
+    pub market_is_replayed: bool,
+    /// Who may be in the channels, and how they come in.
+    pub membership: Membership,
     /// `JOB_LEASE_SECONDS`: how long a job stays with a process that died.
     pub job_lease: Duration,
     /// `SHUTDOWN_SECONDS`: how long a stopping process waits for what is under way.
@@ -106,6 +128,15 @@ impl Config {
                 in_all: rate("TELEGRAM_MESSAGES_PER_SECOND", text, 30.0)?,
                 per_chat: rate("TELEGRAM_MESSAGES_PER_SECOND_AND_CHAT", text, 1.0)?,
             },
+            forex: Forex::read(text)?,
+            copywriter: Copywriter::read(text)?,
+            stripe_secret_key: secret("STRIPE_SECRET_KEY").or_else(|| secret("STRIPE_SECRET")),
+            stripe_webhook_secrets: webhook_secrets("STRIPE_WEBHOOK_SECRET", text)?,
+            stripe_api_url: web_address("STRIPE_API_URL", text("STRIPE_API_URL"))?,
+            twelve_data_api_key: secret("TWELVE_DATA_API_KEY"),
+            twelve_data_api_url: web_address("TWELVE_DATA_API_URL", text("TWELVE_DATA_API_URL"))?,
+            market_is_replayed: false,
+            membership: Membership::read(text)?,
             job_lease: seconds("JOB_LEASE_SECONDS", text, 30.0)?,
             shutdown: seconds("SHUTDOWN_SECONDS", text, 20.0)?,
             log_json: match text("LOG_FORMAT").as_deref() {
@@ -126,6 +157,11 @@ impl Config {
             && key.reveal().chars().count() < 16
         {
             return Err(wrong("ENTRYLAB_API_KEY", "must have at least 16 characters"));
+        }
+        if let Some(key) = &config.twelve_data_api_key
+            && !key.reveal().bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            return Err(wrong("TWELVE_DATA_API_KEY", "must be as Twelve Data shows it, letters and digits"));
         }
         Ok(config)
     }
@@ -159,6 +195,24 @@ fn ids(name: &'static str, text: impl Fn(&'static str) -> Option<String>) -> Res
         .map(|id| id.parse::<i64>().ok().filter(|id| *id > 0))
         .collect::<Option<_>>()
         .ok_or_else(|| wrong(name, "must be user ids of Telegram, such as 123456789, with commas between them"))
+}
+
+/// Secrets, with commas or spaces between them.
+fn webhook_secrets(
+    name: &'static str,
+    text: impl Fn(&'static str) -> Option<String>,
+) -> Result<Vec<Secret>, ConfigError> {
+    let text = text(name).unwrap_or_default();
+    text.split([',', ' '])
+        .filter(|secret| !secret.is_empty())
+        .map(|secret| match secret.len() {
+            12.. => Ok(Secret::new(secret.to_owned())),
+            _ => Err(wrong(
+                name,
+                "must be as Stripe shows it, whsec_…; several with commas between them, each of at least 12 characters",
+            )),
+        })
+        .collect()
 }
 
 fn rate(name: &'static str, text: impl Fn(&'static str) -> Option<String>, usual: f64) -> Result<f64, ConfigError> {
@@ -233,7 +287,12 @@ mod tests {
             ("ADMIN_PASSWORD", "secret"),
             ("TELEGRAM_MESSAGES_PER_SECOND", "0"),
             ("SPACES_REGION", "secret"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_secrets_1,secret"),
+            ("STRIPE_API_URL", "secret"),
+            ("TWELVE_DATA_API_KEY", "secret key"),
             ("JOB_LEASE_SECONDS", "NaN"),
+            ("FOREX_CHANNEL_ID", "@secret"),
+            ("FOREX_LANGUAGE", "secret"),
         ] {
             let error = read(&[(variable, value)]).unwrap_err();
             assert_eq!(error.variable, variable);
@@ -251,8 +310,15 @@ mod tests {
             ("SPACES_ACCESS_KEY", "hunter22"),
             ("SPACES_SECRET_KEY", "hunter22"),
             ("SPACES_BUCKET", "promo"),
+            ("STRIPE_SECRET", "sk_live_hunter22"),
+            ("FOREX_BOT_TOKEN", "2:hunter22"),
+            ("AI_INTEGRATIONS_OPENAI_API_KEY", "sk-hunter22"),
+            ("TWELVE_DATA_API_KEY", "hunter22"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_hunter22, whsec_hunter23"),
         ])
         .unwrap();
+        assert_eq!(config.stripe_webhook_secrets.len(), 2);
+        assert!(config.stripe_secret_key.is_some());
         assert!(!format!("{config:?}").contains("hunter"));
     }
 

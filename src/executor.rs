@@ -7,6 +7,7 @@
 //! decided on the newest state, whoever else writes to the stream.
 
 mod load;
+mod page;
 mod receipt;
 mod stream;
 
@@ -178,6 +179,12 @@ impl<A: Decide> Executor<A> {
     /// [`LogError`] when it cannot be read.
     pub async fn look<T>(&self, id: &str, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
         self.stream(id).look(&self.0.loader, show).await
+    }
+
+    /// Shows what this process remembers of a stream, which others may have changed
+    /// since; none when it remembers nothing.
+    pub fn glance<T>(&self, id: &str, show: impl FnOnce(&A) -> T) -> Option<T> {
+        self.0.streams.get(id)?.glance(show)
     }
 
     /// The answer that a command under this key got, if one ever came.

@@ -53,7 +53,8 @@ pub(crate) async fn missed(
 ) -> Result<Option<DateTime<Utc>>, SendError<Refusal>> {
     let Missed { person, miss, campaign, source, at } = missed;
     let command = Command::Miss { miss, campaign, source, at };
-    let once = once.map(|once| Once { source: format!("miss:{}", once.source).into(), ..once });
+    // Behind it, so that it is forgotten when keys of this source are.
+    let once = once.map(|once| Once { source: format!("{}:miss", once.source).into(), ..once });
     let done = app.guards.send(&person.to_string(), Wish { command, cause, once, expected: None }).await?;
     Ok(done.events.iter().find_map(|event| match event {
         aggregates::guard::Event::LockedOut { until, .. } => Some(*until),

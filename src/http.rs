@@ -1,4 +1,4 @@
-//! The HTTP entrance: the admin API, its document, Telegram's webhook, health
+//! The HTTP entrance: the admin API, its document, the webhooks, health
 //! and metrics.
 //!
 //! An operation translates a request to a command or shows a read model; there
@@ -14,16 +14,23 @@ mod campaign_json;
 mod campaign_terms;
 mod campaigns;
 mod cards;
+mod check_access;
 mod coupon_json;
 mod coupons;
 mod csv;
 mod document;
+mod drift;
 mod edge;
 mod events;
+mod gold;
+mod grant_json;
+mod grants;
 mod health;
 mod keys;
 mod layout_json;
 mod login;
+mod member_json;
+mod members;
 mod metrics;
 mod miss_json;
 mod misses;
@@ -31,19 +38,42 @@ mod mutation;
 mod operations;
 mod pages;
 mod params;
+mod parse_words;
+mod plan_json;
+mod plans;
+mod portal;
 pub mod problem;
 mod progress;
 mod publications;
 mod recipients;
 mod redemptions;
+mod refunds;
 mod refusal;
+mod revenue;
+mod revenue_json;
+mod signal_bot;
+mod signal_bot_json;
+mod signal_config;
+mod signal_config_json;
+mod signal_json;
+mod signal_statistics;
+mod signal_statistics_json;
+mod signal_words;
+mod signals;
 mod statistics;
+mod stripe;
+mod stripe_events;
 mod submissions;
+mod subscription_json;
+mod subscriptions;
 mod telegram;
 mod template_json;
 mod templates;
 mod terms_json;
+mod thin;
 mod upload;
+mod why;
+mod why_words;
 
 use std::sync::Arc;
 
@@ -66,6 +96,12 @@ enum Tags {
     Templates,
     /// Messages to many users of the bot.
     Broadcasts,
+    /// Plans, subscriptions, and who is in which channel.
+    Subscriptions,
+    /// The gold market.
+    Market,
+    /// Signals, what they came to, and how they are made.
+    Signals,
     /// Who uses the bot, and what for.
     BotUsers,
     /// Logging in, and keys for programs.
@@ -88,8 +124,11 @@ type Apis = (
     (coupons::Coupons, batches::Batches, publications::Publications, misses::Misses),
     (cards::Cards, templates::Templates),
     (broadcasts::Broadcasts, recipients::Recipients, progress::Progress, bot_users::BotUsers),
+    (plans::Plans, subscriptions::Subscriptions, check_access::CheckAccess, members::Members, why::Why),
+    (grants::Grants, refunds::Refunds, portal::Portal, drift::Drift, revenue::Revenue, gold::Gold),
+    (signals::Signals, signal_config::SignalConfig, signal_bot::SignalBot, signal_statistics::SignalStatistics),
     (events::Events, operations::Operations, login::Session, keys::Keys),
-    (telegram::TelegramWebhook, health::HealthApi),
+    (telegram::TelegramWebhook, stripe::StripeWebhook, stripe_events::StripeEvents, health::HealthApi),
 );
 
 fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApiService<Apis, ()> {
@@ -112,15 +151,40 @@ fn service(app: &App, access: &Arc<Access>, stop: &CancellationToken) -> OpenApi
         progress::Progress { app: app.clone(), stop: stop.clone() },
         bot_users::BotUsers(app.clone()),
     );
+    let access_to_channels = (
+        plans::Plans(app.clone()),
+        subscriptions::Subscriptions(app.clone()),
+        check_access::CheckAccess(app.clone()),
+        members::Members(app.clone()),
+        why::Why(app.clone()),
+    );
     let inside = (
         events::Events { app: app.clone(), stop: stop.clone() },
         operations::Operations(app.clone()),
         login::Session { app: app.clone(), access: access.clone() },
         keys::Keys { app: app.clone(), access: access.clone() },
     );
-    let outside =
-        (telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new() }, health::HealthApi(app.clone()));
-    let apis = (campaigns, coupons, cards, people, inside, outside);
+    let outside = (
+        telegram::TelegramWebhook { app: app.clone(), secret: OnceCell::new(), forex_secret: OnceCell::new() },
+        stripe::StripeWebhook(app.clone()),
+        stripe_events::StripeEvents(app.clone()),
+        health::HealthApi(app.clone()),
+    );
+    let channels = (
+        grants::Grants(app.clone()),
+        refunds::Refunds(app.clone()),
+        portal::Portal(app.clone()),
+        drift::Drift(app.clone()),
+        revenue::Revenue(app.clone()),
+        gold::Gold(app.clone()),
+    );
+    let signals = (
+        signals::Signals(app.clone()),
+        signal_config::SignalConfig(app.clone()),
+        signal_bot::SignalBot(app.clone()),
+        signal_statistics::SignalStatistics(app.clone()),
+    );
+    let apis = (campaigns, coupons, cards, people, access_to_channels, channels, signals, inside, outside);
     OpenApiService::new(apis, "PromoStack", env!("CARGO_PKG_VERSION"))
         .description(DESCRIPTION)
         .server("/")
@@ -135,7 +199,7 @@ pub fn document(app: &App) -> String {
     serde_json::to_string_pretty(&document::finish(&service.spec())).unwrap_or_default() + "\n"
 }
 
-/// Everything that is served. `sandbox` is mounted at `/sandbox/telegram`;
+/// Everything that is served. `sandbox` is mounted at `/sandbox`;
 /// streams end at `stop`.
 pub fn endpoint(
     app: &App,
@@ -157,7 +221,7 @@ pub fn endpoint(
         .at("/api/docs", get(pages::fixed(pages::HTML, docs)))
         .nest("/api", service.into_endpoint());
     if let Some(sandbox) = sandbox {
-        route = route.nest("/sandbox/telegram", sandbox);
+        route = route.nest("/sandbox", sandbox);
     }
     let origin = app.config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
     let inner = route

@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
+pub mod copywriter;
 pub mod storage;
+pub mod stripe;
 pub mod telegram;
+pub mod twelve_data;
 
 /// Builds the one HTTP client that all integrations share.
 ///

@@ -1,222 +1,17 @@
 //! Jobs: one effect on the world each, durable, tried until it is done or dead.
 
 pub mod admin;
+mod job;
 mod perform;
 pub mod worker;
 
 use std::time::Duration;
 
-use aggregates::{CodeText, PersonId, TelegramUser, UniqueCode, conversation::Topic, submission::Submitted};
-use chrono::{DateTime, Utc};
 use projections::Event;
-use serde::{Deserialize, Serialize};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::integrations::telegram::OutgoingMessage;
-
-/// What is to be done.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(tag = "kind", content = "payload", rename_all = "snake_case")]
-pub enum Job {
-    /// Work an update the coupon bot received; the text is as Telegram sent it.
-    CouponBotUpdate {
-        /// The chat it belongs to, when it does.
-        chat_id: Option<i64>,
-        /// Telegram's number of the update.
-        update_id: i64,
-        /// The update, as JSON text.
-        body: String,
-    },
-    /// Send a message.
-    TelegramMessage(OutgoingMessage),
-    /// Tell a person that their redemption counts.
-    ConfirmRedemption {
-        /// Of this campaign.
-        campaign: String,
-        /// The redemption's number.
-        number: u32,
-        /// The unique code; none: the shared one.
-        #[serde(default)]
-        coupon: Option<UniqueCode>,
-        /// Where to write to.
-        chat_id: i64,
-        /// In which language.
-        language: Option<String>,
-    },
-    /// Send somebody the card of their coupon.
-    CouponCard {
-        /// Of this campaign.
-        campaign: Uuid,
-        /// The unique code; none: the shared one.
-        #[serde(default)]
-        coupon: Option<UniqueCode>,
-        /// Where to send it.
-        chat_id: i64,
-        /// Whose it is.
-        holder_name: String,
-        /// In which language.
-        language: Option<String>,
-    },
-    /// Tell Telegram that a press of a button was seen.
-    AnswerPress {
-        /// Telegram's id of the press.
-        callback_id: String,
-        /// Shown for a moment to who pressed.
-        text: Option<String>,
-    },
-    /// Do what a conversation was about.
-    ConversationFinished {
-        /// Its id.
-        conversation: Uuid,
-        /// Whose it was.
-        person: String,
-        /// What it was about.
-        topic: Topic,
-        /// All answers.
-        answers: Vec<String>,
-        /// Where to write to.
-        telegram: TelegramUser,
-    },
-    /// Show admins what somebody answered to a campaign's questions.
-    ShowSubmission {
-        /// The submission.
-        submission: String,
-        /// Its version: what is decided on it is decided on these answers.
-        version: i64,
-        /// What was handed in.
-        submitted: Submitted,
-    },
-    /// Redeem the coupon for answers that were approved.
-    FulfilSubmission {
-        /// The submission.
-        submission: String,
-        /// Of the approval.
-        position: i64,
-        /// What was approved.
-        submitted: Submitted,
-    },
-    /// Tell somebody that their answers were not accepted.
-    RejectSubmission {
-        /// Which campaign had asked.
-        campaign: Uuid,
-        /// Where to write to.
-        telegram: TelegramUser,
-        /// Why.
-        reason: String,
-    },
-    /// Give a code back.
-    ReleaseCode {
-        /// The holder.
-        campaign: String,
-        /// What it holds.
-        code: CodeText,
-    },
-    /// Note that nothing reaches a person any more.
-    BotUserBlocked {
-        /// Who.
-        person: PersonId,
-        /// When the call began that said so.
-        at: DateTime<Utc>,
-    },
-    /// Start a broadcast at its time.
-    ReleaseBroadcast {
-        /// Which.
-        broadcast: String,
-        /// When.
-        send_at: DateTime<Utc>,
-    },
-    /// Fix a broadcast's audience.
-    AddressBroadcast {
-        /// Which.
-        broadcast: String,
-        /// The audience is taken from read models that have come so far.
-        position: i64,
-    },
-    /// Send a broadcast again to those of whom it is not known whether they got it.
-    ResendBroadcast {
-        /// Which.
-        broadcast: String,
-        /// Which order to do so, from 1.
-        number: u32,
-    },
-}
-
-impl Job {
-    /// Jobs of one lane are worked one at a time, by turn.
-    fn lane(&self) -> Option<String> {
-        match self {
-            Self::CouponBotUpdate { chat_id: Some(chat_id), .. } => Some(format!("coupon-bot-in:{chat_id}")),
-            Self::TelegramMessage(OutgoingMessage { chat_id, .. })
-            | Self::ConfirmRedemption { chat_id, .. }
-            | Self::CouponCard { chat_id, .. } => Some(format!("coupon-bot-out:{chat_id}")),
-            Self::CouponBotUpdate { chat_id: None, .. }
-            | Self::AnswerPress { .. }
-            | Self::ConversationFinished { .. }
-            | Self::ShowSubmission { .. }
-            | Self::FulfilSubmission { .. }
-            | Self::RejectSubmission { .. }
-            | Self::ReleaseCode { .. }
-            | Self::BotUserBlocked { .. }
-            | Self::ReleaseBroadcast { .. }
-            | Self::AddressBroadcast { .. }
-            | Self::ResendBroadcast { .. } => None,
-        }
-    }
-
-    /// The place in its lane; jobs with the same one go in the order they came.
-    const fn turn(&self) -> i64 {
-        match self {
-            Self::CouponBotUpdate { update_id, .. } => *update_id,
-            _ => 0,
-        }
-    }
-
-    /// The kinds of jobs that wait for Telegram's limits, and those that do not:
-    /// worked apart, so that a queue of replies does not keep redemptions waiting.
-    pub(crate) const GROUPS: [(&str, &[&str]); 2] = [
-        ("jobs:messages", Self::MESSAGES),
-        (
-            "jobs:work",
-            &[
-                "coupon_bot_update",
-                "answer_press",
-                "conversation_finished",
-                "show_submission",
-                "fulfil_submission",
-                "reject_submission",
-                "release_code",
-                "bot_user_blocked",
-                "release_broadcast",
-                "address_broadcast",
-                "resend_broadcast",
-            ],
-        ),
-    ];
-
-    /// Messages to one person, which go before broadcasts.
-    pub(crate) const MESSAGES: &[&str] = &["telegram_message", "confirm_redemption", "coupon_card"];
-
-    /// Tries before a person has to look at it. With the waits of [`worker`],
-    /// ten tries last about two hours and twenty about three days.
-    const fn max_attempts(&self) -> i32 {
-        match self {
-            // The button waits a quarter of a minute.
-            Self::AnswerPress { .. } => 3,
-            Self::TelegramMessage(_) | Self::ConfirmRedemption { .. } | Self::CouponCard { .. } => 10,
-            Self::CouponBotUpdate { .. }
-            | Self::ConversationFinished { .. }
-            | Self::ShowSubmission { .. }
-            | Self::FulfilSubmission { .. }
-            | Self::RejectSubmission { .. }
-            | Self::ReleaseCode { .. }
-            | Self::BotUserBlocked { .. }
-            | Self::ReleaseBroadcast { .. }
-            | Self::AddressBroadcast { .. }
-            | Self::ResendBroadcast { .. } => 20,
-        }
-    }
-}
+pub use job::Job;
 
 /// A job about to be enqueued.
 #[derive(Clone)]
@@ -269,6 +64,37 @@ pub async fn enqueue(connection: &mut PgConnection, jobs: &[NewJob]) -> Result<(
         &causations,
     )
     .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Whether a job of the same kind and in the same lane as this one is still to be done.
+///
+/// # Errors
+/// What the database says.
+pub async fn is_waiting(pool: &PgPool, job: &Job) -> Result<bool, sqlx::Error> {
+    let value = serde_json::to_value(job).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    sqlx::query_scalar!(
+        r#"select exists (select from jobs where kind = $1 and lane = $2 and dead_at is null) as "waiting!""#,
+        value["kind"].as_str().unwrap_or_default(),
+        job.lane(),
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Has jobs of these kinds tried now that were put off or are to be tried again later.
+/// The caller wakes the workers after it.
+///
+/// # Errors
+/// What the database says.
+pub async fn hurry(pool: &PgPool, kinds: &[&str]) -> Result<(), sqlx::Error> {
+    let kinds: Vec<String> = kinds.iter().map(|kind| (*kind).to_owned()).collect();
+    sqlx::query!(
+        "update jobs set run_at = now() where kind = any ($1) and dead_at is null and locked_until is null and run_at > now()",
+        &kinds,
+    )
+    .execute(pool)
     .await?;
     Ok(())
 }

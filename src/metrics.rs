@@ -31,6 +31,10 @@ pub struct Metrics {
     pub job_seconds: HistogramVec,
     /// Messages of broadcasts, by what became of them.
     pub broadcast_messages: IntCounterVec,
+    /// Alerts, by what they are about.
+    pub alerts: IntCounterVec,
+    /// Removals from channels, by what became of them.
+    pub removals: IntCounterVec,
     /// HTTP requests, by operation and status.
     pub requests: IntCounterVec,
     /// Time to answer, by operation; seconds.
@@ -90,6 +94,12 @@ impl Metrics {
             broadcast_messages: counter(
                 "promostack_broadcast_messages_total",
                 "Messages of broadcasts: sent, failed, gone, unconfirmed, pending (to be tried again).",
+                &["outcome"],
+            )?,
+            alerts: counter("promostack_alerts_total", "Alerts: rights, removals.", &["subject"])?,
+            removals: counter(
+                "promostack_removals_total",
+                "Removals from channels: removed, refused, dry_run, capped.",
                 &["outcome"],
             )?,
             requests: counter("promostack_http_requests_total", "HTTP requests.", &["operation", "status"])?,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use crate::jobs::Job;
+use crate::{bot::Bot, jobs::Job};
 
 /// The limits of one bot: messages a second, in all and to one chat.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,17 +26,26 @@ pub enum Slot {
 
 /// The longest wait for a slot that keeps a job in a worker's hands.
 const PATIENCE: Duration = Duration::from_secs(2);
-const BOT: &str = "coupon-bot";
+const BOT: &str = Bot::Coupon.name();
 const BROADCASTS: &str = "coupon-bot broadcasts";
 
-/// Takes the next slot for a message to a chat.
+/// Takes the next slot for a message of the coupon bot's to a chat.
 ///
 /// # Errors
 /// What the database says.
 pub async fn take(pool: &PgPool, limits: &Limits, chat_id: i64) -> Result<Slot, sqlx::Error> {
+    take_for(Bot::Coupon, pool, limits, chat_id).await
+}
+
+/// Takes the next slot for a bot's message to a chat.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_for(bot: Bot, pool: &PgPool, limits: &Limits, chat_id: i64) -> Result<Slot, sqlx::Error> {
+    let bot = bot.name();
     let wait = sqlx::query_scalar!(
         r#"select take_slot($1, $2, $3) as "wait!""#,
-        &[BOT.to_owned(), format!("{BOT}:{chat_id}")],
+        &[bot.to_owned(), format!("{bot}:{chat_id}")],
         &[1.0 / limits.in_all, 1.0 / limits.per_chat],
         PATIENCE.as_secs_f64(),
     )
@@ -91,15 +100,23 @@ pub async fn take_spare(pool: &PgPool, limits: &Limits, chat_id: i64) -> Result<
     })
 }
 
-/// Lets no message out for a while: Telegram said so.
+/// Lets no message of the coupon bot's out for a while: Telegram said so.
 ///
 /// # Errors
 /// What the database says.
 pub async fn pause(pool: &PgPool, delay: Duration) -> Result<(), sqlx::Error> {
+    pause_for(Bot::Coupon, pool, delay).await
+}
+
+/// Lets no message of a bot's out for a while: Telegram said so.
+///
+/// # Errors
+/// What the database says.
+pub async fn pause_for(bot: Bot, pool: &PgPool, delay: Duration) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "insert into rate_slots values ($1, now() + $2 * interval '1 second') \
          on conflict (key) do update set next_at = greatest(rate_slots.next_at, excluded.next_at)",
-        BOT,
+        bot.name(),
         delay.as_secs_f64(),
     )
     .execute(pool)

@@ -73,7 +73,8 @@ pub async fn create(
 }
 
 /// Makes a key from the configuration valid. When it is another one than
-/// before, the former is good for nothing from then on.
+/// before, the former is good for nothing from then on. The same one stays revoked
+/// if it was, and allows from then on what is said here.
 ///
 /// # Errors
 /// [`AccessError::Database`].
@@ -87,8 +88,10 @@ pub async fn register(
     let words: Vec<String> = scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     sqlx::query!(
         "insert into api_keys (id, name, key_hash, hint, scopes, created_by) values ($1, $2, $3, $4, $5, 'config') \
-         on conflict (name) do update set key_hash = $3, hint = $4, scopes = $5, revoked_at = null, last_used_at = null \
-          where api_keys.key_hash <> $3",
+         on conflict (name) do update set key_hash = $3, hint = $4, scopes = $5, \
+                revoked_at = case when api_keys.key_hash = $3 then api_keys.revoked_at end, \
+                last_used_at = case when api_keys.key_hash = $3 then api_keys.last_used_at end \
+          where api_keys.key_hash <> $3 or api_keys.scopes <> $5",
         clock.new_id(),
         name,
         &hash(key.reveal())[..],

@@ -20,13 +20,21 @@ pub enum Scope {
     BroadcastsRead,
     /// Write, start, stop and cancel broadcasts.
     BroadcastsWrite,
+    /// See plans, subscriptions and members of channels, with e-mail addresses and Telegram ids.
+    SubscriptionsRead,
+    /// Write plans, and give, extend and take away access by hand.
+    SubscriptionsWrite,
+    /// See signals, what they came to, and how they are made.
+    SignalsRead,
+    /// Open and end signals by hand, and say how they are made.
+    SignalsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     Operations,
 }
 
 impl Scope {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::CampaignsRead,
         Self::CampaignsWrite,
         Self::CouponsRedeem,
@@ -34,6 +42,10 @@ impl Scope {
         Self::BotUsersRead,
         Self::BroadcastsRead,
         Self::BroadcastsWrite,
+        Self::SubscriptionsRead,
+        Self::SubscriptionsWrite,
+        Self::SignalsRead,
+        Self::SignalsWrite,
         Self::Operations,
     ];
 
@@ -48,6 +60,10 @@ impl Scope {
             Self::BotUsersRead => "bot-users:read",
             Self::BroadcastsRead => "broadcasts:read",
             Self::BroadcastsWrite => "broadcasts:write",
+            Self::SubscriptionsRead => "subscriptions:read",
+            Self::SubscriptionsWrite => "subscriptions:write",
+            Self::SignalsRead => "signals:read",
+            Self::SignalsWrite => "signals:write",
             Self::Operations => "operations",
         }
     }
@@ -57,7 +73,7 @@ impl Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "must be one of campaigns:read, campaigns:write, coupons:redeem, events:read, bot-users:read, broadcasts:read, broadcasts:write, \
-     operations"
+     subscriptions:read, subscriptions:write, signals:read, signals:write, operations"
 )]
 pub struct UnknownScope;
 

@@ -25,66 +25,25 @@ use self::{
     input::Input,
     turn::{Turn, USERS},
 };
-use super::texts::{self, Texts};
+use super::{
+    Bot,
+    texts::{self, Texts},
+};
 use crate::{
     app::App,
     executor::{SendError, Wish},
     integrations::telegram::{
-        Button,
-        update::{self, Kind, Sender, UpdateError},
+        Button, Telegram, TelegramError,
+        update::{self, Kind, Sender},
     },
-    jobs::{self, Job, JobError, NewJob},
-    log::Once,
+    jobs::{Job, JobError},
+    log::{Cause, Once},
+    membership,
     secrets::fingerprint,
-    wake::Topic,
 };
 
-/// The source of its updates: of inbox messages and idempotency keys.
-const SOURCE: &str = "coupon-bot";
-
-/// Why an update was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum ReceiveError {
-    /// It is no update.
-    #[error(transparent)]
-    Update(#[from] UpdateError),
-    /// It could not be stored; Telegram should keep it and come again.
-    #[error("the update could not be stored")]
-    Store(#[source] sqlx::Error),
-}
-
-/// Stores an update, once however often it comes. What is in it is worked later.
-///
-/// # Errors
-/// [`ReceiveError`].
-pub async fn receive(app: &App, body: &[u8]) -> Result<(), ReceiveError> {
-    let update = update::read(body)?;
-    let job = NewJob {
-        job: Job::CouponBotUpdate {
-            chat_id: update.chat_id,
-            update_id: update.update_id,
-            // NUL can be in JSON only as an escape, which the json type keeps as it is.
-            body: String::from_utf8_lossy(body).into_owned(),
-        },
-        correlation: app.clock.new_id(),
-        causation: format!("telegram-update:{}", update.update_id),
-    };
-    let mut transaction = app.pool.begin().await.map_err(ReceiveError::Store)?;
-    let new = sqlx::query!(
-        "insert into inbox (source, message) values ($1, $2) on conflict do nothing",
-        SOURCE,
-        update.update_id.to_string()
-    )
-    .execute(&mut *transaction)
-    .await
-    .map_err(ReceiveError::Store)?;
-    if new.rows_affected() == 1 {
-        jobs::enqueue(&mut transaction, &[job]).await.map_err(ReceiveError::Store)?;
-    }
-    transaction.commit().await.map_err(ReceiveError::Store)?;
-    app.wake.up(Topic::Jobs);
-    Ok(())
-}
+/// The source of idempotency keys.
+const SOURCE: &str = Bot::Coupon.name();
 
 /// What somebody did in their chat with the bot.
 struct Done {
@@ -97,7 +56,8 @@ struct Done {
 }
 
 /// Works a stored update and answers the replies to send. What was asked is
-/// judged by when it was received: who was in time is not late because we were.
+/// judged by when it was received, on what was written by when it is worked: the
+/// end of a campaign may have been.
 ///
 /// # Errors
 /// [`JobError`]; working it again is harmless.
@@ -119,6 +79,17 @@ pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body
             know(&turn, command).await?;
             return Ok(vec![]);
         }
+        Kind::JoinRequest(request) => {
+            let cause = channel_cause(correlation, update.update_id);
+            return membership::join::requested(app, &cause, update.update_id, &request).await;
+        }
+        Kind::MemberChanged(change) => {
+            return membership::join::changed(app, &channel_cause(correlation, update.update_id), &change).await;
+        }
+        Kind::BotChanged(change) => {
+            membership::rights::changed(app, &change).await.map_err(|error| JobError::retry(&error))?;
+            return Ok(vec![]);
+        }
         Kind::Other { .. } => return Ok(vec![]),
     };
     let turn = Turn::new(app, correlation, update.update_id, received_at, &done.from, done.message_id).await?;
@@ -136,6 +107,11 @@ pub async fn work(app: &App, correlation: Uuid, received_at: DateTime<Utc>, body
         replies.jobs.push(Job::AnswerPress { callback_id, text: notice });
     }
     Ok(replies.jobs)
+}
+
+/// Why things happen that an update tells of a channel.
+fn channel_cause(correlation: Uuid, update_id: i64) -> Cause {
+    Cause { actor: "telegram".into(), correlation, causation: format!("telegram-update:{update_id}").into() }
 }
 
 /// What is sent back.
@@ -160,7 +136,13 @@ async fn reply(turn: &Turn<'_>, input: Input) -> Result<Replies, JobError> {
     };
     let texts = turn.texts;
     Ok(match input {
-        Input::Start => turn.say(texts.welcome(&turn.from.first_name)).into(),
+        Input::Start => {
+            let mut jobs = turn.say(texts.welcome(&turn.from.first_name));
+            if turn.is_admin() {
+                jobs.push(Job::ShowAdminMenu { chat_id: turn.from.id });
+            }
+            jobs.into()
+        }
         Input::Stop => turn.say(texts.stopped()).into(),
         Input::WhichCode => turn.say(texts.which_code()).into(),
         Input::WhichCodeToCheck => turn.say(texts.which_code_to_check()).into(),
@@ -211,25 +193,39 @@ pub(crate) fn card_button(
     button.map(|button| vec![button]).into_iter().collect()
 }
 
-/// The commands that the menu of the bot shows, for everybody and for admins, in
+/// The languages of menus; none stands for all others.
+fn languages() -> impl Iterator<Item = Option<&'static str>> {
+    std::iter::once(None).chain(texts::LANGUAGES.into_iter().map(Some))
+}
+
+/// Shows the commands that the menu of the bot has, for everybody and for admins, in
 /// each language.
 ///
 /// # Errors
 /// What Telegram says.
-pub async fn show_menu(app: &App) -> Result<(), crate::integrations::telegram::TelegramError> {
+pub async fn show_menu(app: &App) -> Result<(), TelegramError> {
     let Some(telegram) = &app.telegram else { return Ok(()) };
-    for language in std::iter::once(None).chain(texts::LANGUAGES.into_iter().map(Some)) {
+    for language in languages() {
+        telegram.set_commands(texts::in_language(language).commands(), language, None).await?;
+    }
+    for admin in &app.config.telegram_admin_ids {
+        show_admin_menu(telegram, *admin).await?;
+    }
+    Ok(())
+}
+
+/// Shows an admin the commands that are theirs, in each language. Who never wrote to the
+/// bot has no menu of their own yet; they get it with `/start`.
+///
+/// # Errors
+/// What Telegram says, if it may say something else the next time.
+pub(crate) async fn show_admin_menu(telegram: &Telegram, admin: i64) -> Result<(), TelegramError> {
+    for language in languages() {
         let texts = texts::in_language(language);
-        telegram.set_commands(texts.commands(), language, None).await?;
         let all = [texts.commands(), texts.admin_commands()].concat();
-        for admin in &app.config.telegram_admin_ids {
-            match telegram.set_commands(&all, language, Some(*admin)).await {
-                // Who never wrote to the bot has no menu of their own yet.
-                Err(error) if !error.is_transient() => {
-                    tracing::info!(%error, "an admin has no menu yet");
-                }
-                answer => answer?,
-            }
+        match telegram.set_commands(&all, language, Some(admin)).await {
+            Err(error) if !error.is_transient() => tracing::info!(%error, "an admin has no menu yet"),
+            answer => answer?,
         }
     }
     Ok(())

@@ -1,12 +1,23 @@
 //! What the bot says: one catalogue for each language.
 
+mod channel;
 mod english;
 mod russian;
+pub mod signals;
 #[cfg(test)]
 mod tests;
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
+pub use channel::ChannelTexts;
+pub use signals::SignalTexts;
+
+use aggregates::{
+    campaign::{Benefit, Period, Terms},
+    conversation::CampaignStep,
+    submission::Answer,
+};
 use chrono::{DateTime, Utc};
+
+use crate::config::Language;
 
 /// The catalogue for a client's language (an IETF tag); English for those there is none for.
 #[must_use]
@@ -15,6 +26,15 @@ pub fn in_language(tag: Option<&str>) -> &'static dyn Texts {
     match language.to_ascii_lowercase().as_str() {
         "ru" => &russian::Russian,
         _ => &english::English,
+    }
+}
+
+/// The catalogue of a channel's language.
+#[must_use]
+pub fn of_channel(language: Language) -> &'static dyn Texts {
+    match language {
+        Language::English => &english::English,
+        Language::Russian => &russian::Russian,
     }
 }
 
@@ -30,6 +50,18 @@ pub struct Offer {
     pub benefit: Option<String>,
     /// First instant at which it no longer can be redeemed.
     pub ends_at: Option<DateTime<Utc>>,
+}
+
+impl Offer {
+    /// What these terms promise.
+    #[must_use]
+    pub fn new(terms: &Terms, texts: &dyn Texts) -> Self {
+        Self {
+            campaign: terms.name.clone(),
+            benefit: terms.benefit.as_ref().map(|benefit| texts.benefit(benefit)),
+            ends_at: terms.ends_at,
+        }
+    }
 }
 
 /// Numbers for an admin.
@@ -52,7 +84,7 @@ pub struct Numbers {
 }
 
 /// The texts of one language.
-pub trait Texts: Sync {
+pub trait Texts: ChannelTexts + SignalTexts + Sync {
     /// To `/start`.
     fn welcome(&self, name: &str) -> String;
     /// To `/help` and to a command there is not.
@@ -77,8 +109,12 @@ pub trait Texts: Sync {
     fn which_code_to_check(&self) -> &'static str;
     /// A redemption counts.
     fn redeemed(&self, campaign: &str, code: &str, number: u32) -> String;
-    /// The person had it already.
-    fn redeemed_before(&self, code: &str, limit: u32) -> String;
+    /// The person had the shared code as often in a period as they may.
+    fn redeemed_before(&self, code: &str, limit: u32, period: Period) -> String;
+    /// The person had this unique code.
+    fn used_before(&self, code: &str) -> String;
+    /// The person was given this unique code, and had others as often in a period as they may.
+    fn others_redeemed_before(&self, limit: u32, period: Period) -> String;
     /// Every other refusal: one answer for an unknown code and for one that is
     /// over, so that guessing tells a guesser nothing.
     fn not_redeemable(&self) -> &'static str;
@@ -176,6 +212,8 @@ pub trait Texts: Sync {
     fn submission_choices(&self) -> [&'static str; 2];
     /// An admin approved it.
     fn approved(&self) -> &'static str;
+    /// Above a submission that was approved in vain. The reason is in the words of the API.
+    fn approval_failed(&self, reason: &str) -> String;
     /// An admin is asked for the reason.
     fn why_rejected(&self) -> &'static str;
     /// It is too long.

@@ -21,7 +21,10 @@ fn push_from<'a>(query: &mut QueryBuilder<'a, Postgres>, filter: &'a Filter, aud
     filter.push(query);
     if let Some(campaign) = audience.redeemed {
         query
-            .push(" and exists (select from redemptions r where r.person = bot_users.person and r.campaign_id = ")
+            .push(
+                " and exists (select from redemptions r where r.person = bot_users.person and r.released_at is null \
+                                 and r.campaign_id = ",
+            )
             .push_bind(campaign)
             .push(")");
     }

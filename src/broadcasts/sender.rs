@@ -333,7 +333,9 @@ impl Sender {
                 again(reason, *delay, false)
             }
             TelegramError::RecipientGone { .. } => Outcome { state: State::Gone, ..failed(reason) },
-            TelegramError::TooLate { .. } | TelegramError::Rejected { .. } => failed(reason),
+            TelegramError::TooLate { .. } | TelegramError::Moved { .. } | TelegramError::Rejected { .. } => {
+                failed(reason)
+            }
             TelegramError::Unavailable { .. } if error.may_have_been_delivered() => {
                 Outcome { state: State::Unconfirmed, ..failed(reason) }
             }

@@ -1,8 +1,7 @@
 //! From a campaign and a code to a card.
 
-use aggregates::template::Design;
+use aggregates::{campaign::Terms, template::Design};
 use cards::{Layout, LinkError, UploadError, Values};
-use projections::campaigns::Row;
 use tokio::time::Duration;
 use uuid::Uuid;
 
@@ -81,14 +80,15 @@ impl CardError {
     }
 }
 
-/// Draws the coupon `code` of a campaign as PNG, on the campaign's template or
-/// our ticket. The QR code opens the bot with the code.
+/// Draws the coupon `code` as PNG, with the terms it was issued under, on the
+/// campaign's template or our ticket. The QR code opens the bot with the code.
 ///
 /// # Errors
 /// [`CardError`]; with [`Lacking::Ticket`] none that [is of the picture](CardError::is_of_picture).
 pub async fn coupon(
     app: &App,
-    campaign: &Row,
+    template: Option<Uuid>,
+    terms: &Terms,
     code: String,
     holder_name: Option<String>,
     texts: &dyn Texts,
@@ -96,7 +96,6 @@ pub async fn coupon(
 ) -> Result<Vec<u8>, CardError> {
     let telegram = app.telegram.as_ref().ok_or(CardError::NoBot)?;
     let bot = app.bot.get_or_try_init(|| telegram.identity()).await.map_err(CardError::Bot)?;
-    let terms = &campaign.terms.0;
     let values = Values {
         link: cards::deep_link(&bot.username, &code)?,
         code,
@@ -105,7 +104,7 @@ pub async fn coupon(
         campaign_name: terms.name.clone(),
         benefit: terms.benefit.as_ref().map(|benefit| texts.benefit(benefit)).unwrap_or_default(),
     };
-    let paper = match campaign.template {
+    let paper = match template {
         None => Paper::Ticket,
         Some(template) => match paper_of(app, template).await {
             Err(error) if error.is_of_picture() && lacking == Lacking::Ticket => {

@@ -1,51 +1,39 @@
 //! Loading streams, many in one query.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
 use futures_util::TryStreamExt;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
+use super::page::Page;
 use crate::log::{LogError, StreamName};
 
 /// Streams loaded by one query at the most.
 const BATCH: usize = 1_024;
 /// Events of one stream in its first page, and in each page after that: few
-/// streams have a second one, and those may have a million.
+/// streams have a second one, and those may have a million. Others wait for no
+/// more than one such page, and its texts stay in a core's cache until they are read.
 const PAGE: i64 = 1_000;
-const LONG_PAGE: i64 = 10_000;
-
-/// An event as a stream is loaded from it.
-pub(super) struct Loaded {
-    pub(super) sequence: i64,
-    pub(super) position: i64,
-    pub(super) name: String,
-    pub(super) version: String,
-    pub(super) payload: String,
-}
-
-/// The next events of a stream.
-#[derive(Default)]
-pub(super) struct PageOfStream {
-    pub(super) events: Vec<Loaded>,
-    /// Whether there were no more at that time.
-    pub(super) last: bool,
-}
+const LONG_PAGE: i64 = 4_000;
 
 struct Request {
     stream: StreamName,
     after: i64,
     /// Events at the most.
     most: i64,
-    answer: oneshot::Sender<Result<PageOfStream, Arc<sqlx::Error>>>,
+    answer: oneshot::Sender<Result<Page, Arc<sqlx::Error>>>,
 }
 
 /// A page on its way.
-pub(super) struct Loading(oneshot::Receiver<Result<PageOfStream, Arc<sqlx::Error>>>);
+pub(super) struct Loading(oneshot::Receiver<Result<Page, Arc<sqlx::Error>>>);
 
 impl Loading {
     /// Waits for it.
-    pub(super) async fn page(self) -> Result<PageOfStream, LogError> {
+    pub(super) async fn page(self) -> Result<Page, LogError> {
         self.0.await.map_err(|_| LogError::Closed)?.map_err(|error| LogError::Unavailable {
             operation: "load a stream",
             // One query served many; each of them is told the same.
@@ -67,7 +55,7 @@ pub struct LoadTask {
     requests: mpsc::Receiver<Request>,
 }
 
-type Pages = HashMap<i64, PageOfStream>;
+type Pages = HashMap<i64, Page>;
 
 impl Loader {
     /// A loader and its task; the task ends with the last clone of the loader.
@@ -78,7 +66,7 @@ impl Loader {
     }
 
     /// The events of a stream after a sequence number.
-    pub(super) async fn load(&self, stream: &StreamName, after: i64) -> Result<PageOfStream, LogError> {
+    pub(super) async fn load(&self, stream: &StreamName, after: i64) -> Result<Page, LogError> {
         self.ask(stream, after, PAGE).await?.page().await
     }
 
@@ -104,12 +92,21 @@ impl LoadTask {
     /// Loads until every [`Loader`] is dropped.
     pub async fn run(mut self) {
         let mut requests = Vec::with_capacity(BATCH);
-        while self.requests.recv_many(&mut requests, BATCH).await > 0 {
-            // Those that have a whole page to come do not hold up the others.
-            let long = requests.extract_if(.., |request| request.most == LONG_PAGE).collect();
-            for requests in [std::mem::take(&mut requests), long] {
-                self.answer(requests).await;
+        let mut long = VecDeque::new();
+        loop {
+            if long.is_empty() && self.requests.recv_many(&mut requests, BATCH).await == 0 {
+                return;
             }
+            while requests.len() < BATCH
+                && let Ok(request) = self.requests.try_recv()
+            {
+                requests.push(request);
+            }
+            // Those that have a whole page to come take turns, one after each
+            // round of the others.
+            long.extend(requests.extract_if(.., |request| request.most == LONG_PAGE));
+            self.answer(std::mem::take(&mut requests)).await;
+            self.answer(long.pop_front().into_iter().collect()).await;
         }
     }
 
@@ -118,7 +115,7 @@ impl LoadTask {
         match self.load(&requests, most).await {
             Ok(mut pages) => {
                 for (n, request) in (1..).zip(requests) {
-                    let page = pages.remove(&n).unwrap_or(PageOfStream { events: vec![], last: true });
+                    let page = pages.remove(&n).unwrap_or_else(Page::end);
                     let _ = request.answer.send(Ok(page));
                 }
             }
@@ -151,20 +148,18 @@ async fn load(connection: &mut PgConnection, requests: &[Request], most: i64) ->
     let kinds: Vec<&str> = requests.iter().map(|request| request.stream.kind).collect();
     let ids: Vec<&str> = requests.iter().map(|request| &*request.stream.id).collect();
     let after: Vec<i64> = requests.iter().map(|request| request.after).collect();
-    let mut rows = sqlx::query_as::<_, (i64, i64, i64, String, String, String)>(
-        "select n, sequence, position, event_type, event_version, payload from load_streams($1, $2, $3, $4)",
-    )
-    .bind(kinds)
-    .bind(ids)
-    .bind(after)
-    .bind(most)
-    .fetch(connection);
+    let mut rows =
+        sqlx::query("select n, sequence, positions, names, versions, payloads from load_pages($1, $2, $3, $4)")
+            .bind(kinds)
+            .bind(ids)
+            .bind(after)
+            .bind(most)
+            .fetch(connection);
     let mut pages = Pages::new();
-    while let Some((n, sequence, position, name, version, payload)) = rows.try_next().await? {
-        pages.entry(n).or_default().events.push(Loaded { sequence, position, name, version, payload });
-    }
-    for page in pages.values_mut() {
-        page.last = (page.events.len() as i64) < most;
+    while let Some(row) = rows.try_next().await? {
+        let mut page = Page::from_row(&row)?;
+        page.last = (page.len() as i64) < most;
+        pages.insert(row.try_get("n")?, page);
     }
     Ok(pages)
 }

@@ -6,7 +6,7 @@ use aggregates::Decide;
 use cqrs_es::DomainEvent;
 use tokio::sync::oneshot;
 
-use super::{Loader, SendError, Wish, load::Loading};
+use super::{Loader, SendError, Wish, load::Loading, page::Page};
 use crate::{
     clock::Clock,
     log::{Append, Log, LogError, NewEvent, Outcome, StreamName, Ticket},
@@ -128,7 +128,7 @@ impl<A: Decide> Stream<A> {
     ///
     /// Whoever expects a new stream (version 0) that nobody has met here is taken
     /// at their word: there is nothing to load, and the append finds out if there is.
-    pub(super) async fn refresh(&self, loader: &Loader, expected: Option<i64>) -> Result<(), LogError> {
+    pub(super) async fn refresh(self: &Arc<Self>, loader: &Loader, expected: Option<i64>) -> Result<(), LogError> {
         {
             let mut state = self.lock();
             state.fresh |= expected == Some(0) && state.epoch == 0 && state.durable.version == 0;
@@ -150,24 +150,41 @@ impl<A: Decide> Stream<A> {
                 Some((after, loading)) if after == version => Loading::page(loading).await?,
                 _ => loader.load(&self.name, version).await?,
             };
-            if let Some(last) = page.events.last().filter(|_| !page.last) {
-                // Is read while this one is taken in.
-                next = Some((last.sequence, loader.load_on(&self.name, last.sequence).await?));
-            }
-            let mut state = self.lock();
-            // (Fresh meanwhile: somebody expected a new stream, and decides on it already.)
-            if state.fresh || state.durable.version != version {
+            if page.last {
+                self.take_in(version, &page)?;
                 continue;
             }
-            for event in &page.events {
-                state.durable.take(event)?;
-            }
-            if page.last {
-                state.ahead = None;
-                state.pending = 0;
-                state.fresh = true;
+            // Is loaded while this one is taken in.
+            next = Some((page.sequence, loader.load_on(&self.name, page.sequence).await?));
+            // Not here: whoever waits for this thread would wait for a whole page each time.
+            let stream = self.clone();
+            match tokio::task::spawn_blocking(move || stream.take_in(version, &page)).await {
+                Ok(taken_in) => taken_in?,
+                Err(error) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    // The process is about to end.
+                    Err(_) => return Err(LogError::Closed),
+                },
             }
         }
+    }
+
+    /// Takes a page in, if the stream still is at the version it was loaded after.
+    fn take_in(&self, version: i64, page: &Page) -> Result<(), LogError> {
+        // Before the lock: nobody else has to wait for it.
+        let events = page.read::<A>()?;
+        let mut state = self.lock();
+        // (Fresh meanwhile: somebody expected a new stream, and decides on it already.)
+        if state.fresh || state.durable.version != version {
+            return Ok(());
+        }
+        state.durable.take(events, page);
+        if page.last {
+            state.ahead = None;
+            state.pending = 0;
+            state.fresh = true;
+        }
+        Ok(())
     }
 
     /// Decides and queues, in one step, so that the order of decisions is the
@@ -210,8 +227,18 @@ impl<A: Decide> Stream<A> {
         Ok(Decided::Waiting(Decision { result, version }))
     }
 
+    /// Shows the last durable state that was met here, if one was.
+    pub(super) fn glance<T>(&self, show: impl FnOnce(&A) -> T) -> Option<T> {
+        let state = self.lock();
+        state.fresh.then(|| show(&state.durable.state))
+    }
+
     /// Shows the newest durable state.
-    pub(super) async fn look<T>(&self, loader: &Loader, show: impl FnOnce(&A, i64, i64) -> T) -> Result<T, LogError> {
+    pub(super) async fn look<T>(
+        self: &Arc<Self>,
+        loader: &Loader,
+        show: impl FnOnce(&A, i64, i64) -> T,
+    ) -> Result<T, LogError> {
         loop {
             self.refresh(loader, None).await?;
             let version = self.lock().durable.version;
@@ -220,7 +247,7 @@ impl<A: Decide> Stream<A> {
             if state.durable.version != version {
                 continue;
             }
-            if page.events.is_empty() {
+            if page.len() == 0 {
                 return Ok(show(&state.durable.state, state.durable.version, state.durable.position));
             }
             if state.pending == 0 {
@@ -231,22 +258,19 @@ impl<A: Decide> Stream<A> {
             // Some of it may be this process's own, on its way: show a copy.
             let mut copy = state.durable.clone();
             drop(state);
-            for event in &page.events {
-                copy.take(event)?;
-            }
+            copy.take(page.read::<A>()?, &page);
             return Ok(show(&copy.state, copy.version, copy.position));
         }
     }
 }
 
 impl<A: Decide> At<A> {
-    fn take(&mut self, event: &super::load::Loaded) -> Result<(), LogError> {
-        let read = A::read(&event.name, &event.version, &event.payload)
-            .map_err(|source| LogError::Unreadable { position: event.position, source })?;
-        self.state.apply(read);
-        self.version = event.sequence;
-        self.position = event.position;
-        Ok(())
+    /// Adds the events of a page.
+    fn take(&mut self, events: Vec<A::Event>, page: &Page) {
+        events.into_iter().for_each(|event| self.state.apply(event));
+        if let Some(position) = page.position() {
+            (self.version, self.position) = (page.sequence, position);
+        }
     }
 }
 

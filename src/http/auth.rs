@@ -59,6 +59,10 @@ needs_scope! {
     BotUsersRead "bot-users:read"
     BroadcastsRead "broadcasts:read"
     BroadcastsWrite "broadcasts:write"
+    SubscriptionsRead "subscriptions:read"
+    SubscriptionsWrite "subscriptions:write"
+    SignalsRead "signals:read"
+    SignalsWrite "signals:write"
     Operations "operations"
 }
 
@@ -95,6 +99,17 @@ pub(super) struct Caller {
 impl Caller {
     pub(super) fn actor(&self) -> String {
         self.identity.actor()
+    }
+
+    /// Whether they may see whose Telegram account it is. Who may not knows people by
+    /// their pseudonyms.
+    pub(super) fn sees_people(&self) -> bool {
+        self.identity.may(Scope::BotUsersRead)
+    }
+
+    /// Refuses to look for somebody by their Telegram account to who may not see it.
+    pub(super) fn may_ask_for(&self, telegram_id: Option<i64>) -> Answer<()> {
+        if telegram_id.is_none() { Ok(()) } else { BotUsersRead::met(&self.identity) }
     }
 
     /// Why events of this request happen.

@@ -1,7 +1,7 @@
 //! Batches of unique codes: make, see, export, take back.
 
 use aggregates::{
-    CodeKey, UniqueCode,
+    Campaign, CodeKey, UniqueCode,
     campaign::{Command, Event},
 };
 use chrono::{DateTime, Utc};
@@ -19,14 +19,19 @@ use uuid::Uuid;
 
 use super::{
     Tags,
-    auth::{Allowed, CampaignsRead, CampaignsWrite},
+    auth::{Allowed, Caller, CampaignsRead, CampaignsWrite},
     body::{Body, Fields, Input, bytes, count},
     csv::{Columns, Table, line, time},
     mutation::{Changed, EXAMPLE_ID, changed, once},
-    params::{At, shows, usual_wait},
+    params::{At, caught_up, shows, usual_wait},
     problem::{Answer, Kind, Problem},
 };
-use crate::{app::App, coupons, executor::Wish};
+use crate::{
+    app::App,
+    executor::{Done, Wish},
+    imports,
+    log::Once,
+};
 
 pub(super) struct Batches(pub(super) App);
 
@@ -196,6 +201,19 @@ impl Example for Import {
     }
 }
 
+/// A table was looked at.
+#[derive(ApiResponse)]
+enum Imported {
+    /// What is new in it is a batch now. The answer to a repeated request is the first one's.
+    #[oai(status = 200)]
+    Imported(
+        Json<Import>,
+        /// `true` when the request had taken effect before, under the same Idempotency-Key.
+        #[oai(header = "Idempotency-Replayed")]
+        Option<String>,
+    ),
+}
+
 /// A body that is a table of comma-separated values.
 struct TableBody(String);
 
@@ -223,7 +241,7 @@ impl<'a> ApiExtractor<'a> for TableBody {
             let problem = Problem::from(Kind::MediaType);
             return Err(problem.with_detail("The body must be a table, and its Content-Type text/csv.").into());
         }
-        let text = String::from_utf8(bytes(body).await?.to_vec());
+        let text = String::from_utf8(bytes(request, body).await?.to_vec());
         Ok(Self(text.map_err(|_| Problem::input("body", "is not UTF-8"))?))
     }
 }
@@ -275,11 +293,7 @@ impl Batches {
         body: Body<BatchDraft>,
     ) -> Answer<BatchMade> {
         let once = once(&caller, idempotency_key.0, &["mint", &id.0.to_string(), &body.canonical])?;
-        let number: i32 =
-            sqlx::query_scalar!(r#"select nextval('code_batches')::int as "number!""#).fetch_one(&self.0.pool).await?;
-        let command = Command::Mint { batch: number as u32, count: body.value.count, at: self.0.clock.now() };
-        let wish = Wish { command, cause: caller.cause(), once, expected: None };
-        let done = self.0.campaigns.send(&id.0.to_string(), wish).await?;
+        let done = self.minted(&caller, id.0, body.value.count, once).await?;
         let Some(Event::BatchMinted { batch, count, .. }) = done.events.first() else {
             return Err(Kind::Internal.into());
         };
@@ -298,7 +312,10 @@ impl Batches {
     ///
     /// A table whose first column has a code in each line; a first line `code` is its header. Each code becomes good for
     /// one redemption. Lines whose code cannot be one, or is known already, are left out and reported; the others are
-    /// taken all the same. At most 1 MiB and 100,000 codes at a time.
+    /// taken all the same. At most 1 MiB and 100,000 codes at a time, and one table at a time.
+    ///
+    /// The same table under the same Idempotency-Key makes one batch and gets the same report. A table without a new code
+    /// changes nothing, and is looked at anew.
     ///
     /// Problems: campaign-missing, campaign-status, other-kind-of-code
     #[oai(path = "/campaigns/:id/imports", method = "post", operation_id = "importCodes")]
@@ -307,29 +324,27 @@ impl Batches {
         caller: Allowed<CampaignsWrite>,
         /// The campaign's id.
         id: At<Uuid>,
+        /// See `draftCampaign`.
+        #[oai(name = "Idempotency-Key")]
+        idempotency_key: Header<Option<String>>,
         body: TableBody,
-    ) -> Answer<Json<Import>> {
-        // Asked of the campaign itself: the read model may not show it yet.
-        let status = self.0.campaigns.look(&id.0.to_string(), |campaign, _, _| campaign.status()).await?;
-        status.ok_or(Kind::CampaignMissing)?;
-        let (codes, skipped) = coupons::importable(&self.0, &body.0).await?;
-        let mut import = Import {
-            number: None,
-            imported: codes.len() as u32,
+    ) -> Answer<Imported> {
+        let once = once(&caller, idempotency_key.0, &["import", &id.0.to_string(), &body.0])?;
+        let imports::Import { done, skipped } = imports::import(&self.0, id.0, &body.0, caller.cause(), once).await?;
+        let batch = done.as_ref().and_then(|done| done.events.first());
+        let (number, imported) = match batch {
+            Some(Event::BatchImported { batch, codes, .. }) => (Some(*batch), codes.len() as u32),
+            _ => (None, 0),
+        };
+        let import = Import {
+            number,
+            imported,
             skipped_in_all: skipped.len() as u32,
             skipped: skipped.into_iter().take(1_000).map(|(line, reason)| Skipped { line, reason }).collect(),
-            position: None,
+            position: done.as_ref().map(|done| done.position),
         };
-        if codes.is_empty() {
-            return Ok(Json(import));
-        }
-        let number: i32 =
-            sqlx::query_scalar!(r#"select nextval('code_batches')::int as "number!""#).fetch_one(&self.0.pool).await?;
-        let command = Command::Import { batch: number as u32, codes, at: self.0.clock.now() };
-        let wish = Wish { command, cause: caller.cause(), once: None, expected: None };
-        let done = self.0.campaigns.send(&id.0.to_string(), wish).await?;
-        (import.number, import.position) = (Some(number as u32), Some(done.position));
-        Ok(Json(import))
+        let replayed = done.is_some_and(|done| done.repeated).then(|| "true".to_owned());
+        Ok(Imported::Imported(Json(import), replayed))
     }
 
     /// List a campaign's batches
@@ -420,10 +435,39 @@ impl Batches {
         idempotency_key: Header<Option<String>>,
     ) -> Answer<Changed> {
         let once = once(&caller, idempotency_key.0, &["revoke", &number.0.to_string()])?;
-        let batch = read_model::batch(&self.0.pool, number.0).await?.ok_or(Kind::BatchMissing)?;
+        let batch = self.batch(number.0).await?;
         let command = Command::RevokeBatch { batch: batch.number as u32, at: self.0.clock.now() };
         let wish = Wish { command, cause: caller.cause(), once, expected: None };
         changed(&self.0.campaigns.send(&batch.campaign_id.to_string(), wish).await?)
+    }
+}
+
+impl Batches {
+    /// A batch, even one that was acknowledged a moment ago.
+    async fn batch(&self, number: i32) -> Answer<read_model::Batch> {
+        if let Some(batch) = read_model::batch(&self.0.pool, number).await? {
+            return Ok(batch);
+        }
+        caught_up(&self.0, "coupons").await?;
+        Ok(read_model::batch(&self.0.pool, number).await?.ok_or(Kind::BatchMissing)?)
+    }
+
+    /// Makes a batch, under a number of its own. Numbers are few, so none is spent
+    /// on what was made before or cannot be made.
+    async fn minted(&self, caller: &Caller, campaign: Uuid, count: u32, once: Option<Once>) -> Answer<Done<Campaign>> {
+        let stream = campaign.to_string();
+        if let Some(once) = &once
+            && let Some(done) = self.0.campaigns.answered(once).await?
+        {
+            return Ok(done);
+        }
+        let may = |campaign: &Campaign| campaign.may_be_given(count as usize, UniqueCode::IN_BATCH);
+        self.0.campaigns.look(&stream, |campaign, _, _| may(campaign)).await??;
+        let number: i32 =
+            sqlx::query_scalar!(r#"select nextval('code_batches')::int as "number!""#).fetch_one(&self.0.pool).await?;
+        let command = Command::Mint { batch: number as u32, count, at: self.0.clock.now() };
+        let wish = Wish { command, cause: caller.cause(), once, expected: None };
+        Ok(self.0.campaigns.send(&stream, wish).await?)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, SubsecRound, Utc};
-use poem::{Request, RequestBody, error::ReadBodyError};
+use poem::{Request, RequestBody, error::ReadBodyError, http::header};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaMediaType, MetaRequest, Registry},
@@ -23,12 +23,21 @@ pub(super) const LIMIT: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Reads a body within its limits of size and time.
-pub(super) async fn bytes(body: &mut RequestBody) -> Answer<Bytes> {
-    bytes_within(body, LIMIT).await
+pub(super) async fn bytes(request: &Request, body: &mut RequestBody) -> Answer<Bytes> {
+    bytes_within(request, body, LIMIT).await
 }
 
-/// Reads a body of at most `limit` bytes within the limit of time.
-pub(super) async fn bytes_within(body: &mut RequestBody, limit: usize) -> Answer<Bytes> {
+/// How long a body says that it is.
+pub(super) fn announced(request: &Request) -> Option<u64> {
+    request.header(header::CONTENT_LENGTH).and_then(|length| length.parse().ok())
+}
+
+/// Reads a body of at most `limit` bytes within the limit of time. One that announces more is
+/// not waited for.
+pub(super) async fn bytes_within(request: &Request, body: &mut RequestBody, limit: usize) -> Answer<Bytes> {
+    if announced(request).is_some_and(|length| length > limit as u64) {
+        return Err(Kind::BodyTooLarge.into());
+    }
     let Ok(body) = body.take() else { return Ok(Bytes::new()) };
     match tokio::time::timeout(PATIENCE, body.into_bytes_limit(limit)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -78,7 +87,7 @@ impl<'a, T: Input> ApiExtractor<'a> for Body<T> {
         if !request.content_type().is_some_and(is_json) {
             return Err(Problem::from(Kind::MediaType).into());
         }
-        Ok(read(&bytes(body).await?)?)
+        Ok(read(&bytes(request, body).await?)?)
     }
 }
 
@@ -112,6 +121,11 @@ pub(super) struct Fields {
 }
 
 impl Fields {
+    /// Whether something is wrong with one of these already, so that what depends on them cannot be judged.
+    pub(super) fn is_wrong(&self, names: &[&str]) -> bool {
+        self.errors.iter().any(|error| names.contains(&error.field.as_str()))
+    }
+
     /// Notes what is wrong with a field.
     pub(super) fn note(&mut self, field: &str, reason: impl Into<String>) {
         self.errors.push(FieldError { field: field.to_owned(), reason: reason.into() });
@@ -139,14 +153,26 @@ impl Fields {
         self.inside(name, value)
     }
 
+    /// An object inside this one, which must be there.
+    pub(super) fn required_object<T: Input>(&mut self, name: &str) -> Option<T> {
+        let value = self.required(name, Ok)?;
+        self.inside(name, value)
+    }
+
     /// A list of at most so many objects, which must be there. What is wrong in them is
     /// named by its path, as `fields[2].width`.
     pub(super) fn list<T: Input>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
-        let values = self.required(name, |value| match value {
-            Value::Array(values) if values.len() <= most => Ok(values),
-            Value::Array(_) => Err(format!("must have at most {most} entries")),
-            _ => Err("must be a list".to_owned()),
-        })?;
+        let values = self.required(name, values(most))?;
+        self.entries(name, values)
+    }
+
+    /// A list of at most so many objects, for which null means the same as nothing.
+    pub(super) fn optional_list<T: Input>(&mut self, name: &str, most: usize) -> Option<Vec<T>> {
+        let values = self.optional(name, values(most))?;
+        self.entries(name, values)
+    }
+
+    fn entries<T: Input>(&mut self, name: &str, values: Vec<Value>) -> Option<Vec<T>> {
         // All of them, so that all that is wrong is noted.
         let read: Vec<Option<T>> = (0..)
             .zip(values)
@@ -202,6 +228,15 @@ impl Fields {
     }
 }
 
+/// A list of at most so many.
+fn values(most: usize) -> impl FnOnce(Value) -> Result<Vec<Value>, String> {
+    move |value| match value {
+        Value::Array(values) if values.len() <= most => Ok(values),
+        Value::Array(_) => Err(format!("must have at most {most} entries")),
+        _ => Err("must be a list".to_owned()),
+    }
+}
+
 /// A text that PostgreSQL can hold.
 pub(super) fn text(value: Value) -> Result<String, String> {
     match value {
@@ -239,4 +274,19 @@ pub(super) fn count(value: Value) -> Result<u32, String> {
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| (1..=i32::MAX as u32).contains(number))
         .ok_or_else(|| "must be a whole number from 1 to 2147483647".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_that_announces_too_much_is_not_waited_for() {
+        for (length, is_read) in [("99000000000", false), ("1048577", false), ("1048576", true), ("many", true)] {
+            let request = Request::builder().header(header::CONTENT_LENGTH, length).body("{}");
+            let (request, mut body) = request.split();
+            let read = bytes(&request, &mut body).await.map_err(|problem| problem.kind());
+            assert_eq!(read, if is_read { Ok(Bytes::from("{}")) } else { Err(Kind::BodyTooLarge) }, "{length}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Coupons as pictures.
 
-use aggregates::UniqueCode;
+use aggregates::{PersonId, UniqueCode, campaign::Terms};
 use poem::{IntoResponse, Response};
 use poem_openapi::{
     ApiResponse, OpenApi,
@@ -8,16 +8,14 @@ use poem_openapi::{
     payload::Payload,
     registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
 };
-use projections::{
-    campaigns::{self, Row},
-    redemptions,
-};
+use projections::campaigns::{self, Row};
 use uuid::Uuid;
 
 use super::{
     Tags,
     auth::{Allowed, CampaignsRead},
-    params::At,
+    coupons::redemption,
+    params::{At, caught_up},
     problem::{Answer, Kind},
 };
 use crate::{
@@ -76,14 +74,14 @@ impl Cards {
         #[oai(validator(max_length = 200))]
         holder_name: Query<Option<String>>,
     ) -> Answer<Picture> {
-        let row = campaigns::find(&self.0.pool, id.0).await?.ok_or(Kind::CampaignMissing)?;
+        let row = self.campaign(id.0).await?;
         let code = row.code.clone().unwrap_or_else(|| SAMPLE_CODE.to_owned());
-        self.draw(&row, code, holder_name.0).await
+        self.draw(&row, &row.terms.0, code, holder_name.0).await
     }
 
     /// Draw the card of a redemption
     ///
-    /// With the code that was redeemed, on the campaign's template, or else on our ticket.
+    /// With the code that was redeemed and the terms it was issued under, on the campaign's template, or else on our ticket.
     ///
     /// Problems: redemption-missing, telegram-unavailable, storage-unavailable
     #[oai(path = "/redemptions/:id/card", method = "get", operation_id = "drawCard")]
@@ -96,21 +94,32 @@ impl Cards {
         #[oai(validator(max_length = 200))]
         holder_name: Query<Option<String>>,
     ) -> Answer<Picture> {
-        let redemption = redemptions::find(&self.0.pool, id.0).await?.ok_or(Kind::RedemptionMissing)?;
-        let row = campaigns::find(&self.0.pool, redemption.campaign_id).await?.ok_or(Kind::CampaignMissing)?;
-        let code = match redemption.batch.zip(redemption.index) {
-            Some((batch, index)) => {
-                coupons::text(&self.0, UniqueCode { batch: batch as u32, index: index as u32 }).await?
-            }
+        let redemption = redemption(&self.0, id.0).await?;
+        let row = self.campaign(redemption.campaign_id).await?;
+        let coupon = redemption.batch.zip(redemption.index);
+        let coupon = coupon.map(|(batch, index)| UniqueCode { batch: batch as u32, index: index as u32 });
+        let code = match coupon {
+            Some(coupon) => coupons::text(&self.0, coupon).await?,
             None => row.code.clone(),
         };
-        self.draw(&row, code.ok_or(Kind::ReadModelBehind)?, holder_name.0).await
+        let terms = coupons::terms(&self.0, row.id, PersonId(redemption.person), coupon).await?;
+        let terms = terms.as_ref().unwrap_or(&row.terms.0);
+        self.draw(&row, terms, code.ok_or(Kind::ReadModelBehind)?, holder_name.0).await
     }
 }
 
 impl Cards {
-    async fn draw(&self, campaign: &Row, code: String, holder_name: Option<String>) -> Answer<Picture> {
-        let texts = texts::in_language(None);
-        Ok(Picture(cards::coupon(&self.0, campaign, code, holder_name, texts, Lacking::Refuse).await?))
+    /// A campaign, even one that was drafted a moment ago.
+    async fn campaign(&self, id: Uuid) -> Answer<Row> {
+        if let Some(row) = campaigns::find(&self.0.pool, id).await? {
+            return Ok(row);
+        }
+        caught_up(&self.0, "campaigns").await?;
+        Ok(campaigns::find(&self.0.pool, id).await?.ok_or(Kind::CampaignMissing)?)
+    }
+
+    async fn draw(&self, campaign: &Row, terms: &Terms, code: String, holder_name: Option<String>) -> Answer<Picture> {
+        let (template, texts) = (campaign.template, texts::in_language(None));
+        Ok(Picture(cards::coupon(&self.0, template, terms, code, holder_name, texts, Lacking::Refuse).await?))
     }
 }

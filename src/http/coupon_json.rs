@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{
-    body::{Fields, Input, count, text},
+    body::{Fields, Input, count, id, text},
     mutation::EXAMPLE_ID,
     problem::Answer,
     terms_json::{self, Benefit, money},
@@ -60,18 +60,14 @@ fn customer(value: Value) -> Result<String, String> {
 
 fn code(value: Value) -> Result<String, String> {
     let text = text(value)?;
-    if (1..=64).contains(&text.len()) { Ok(text) } else { Err("must have 1 to 64 characters".to_owned()) }
-}
-
-fn id(value: Value) -> Result<Uuid, String> {
-    value.as_str().and_then(|text| text.parse().ok()).ok_or_else(|| "must be a UUID".to_owned())
+    if (1..=64).contains(&text.chars().count()) { Ok(text) } else { Err("must have 1 to 64 characters".to_owned()) }
 }
 
 /// A code and who holds it.
 #[derive(Object)]
 #[oai(example, skip_serializing_if_is_none, deny_unknown_fields)]
 pub(super) struct CouponUse {
-    /// The code, as it was typed: letter case, hyphens and spaces do not matter.
+    /// The code, as it was typed: letter case does not matter, nor do hyphens and spaces in a unique code that was made here.
     #[oai(validator(min_length = 1, max_length = 64))]
     pub(super) code: String,
     /// Who holds it, by your name for them: an account number, say. It is kept as a pseudonym only.

@@ -16,7 +16,7 @@ use super::{
     body::Body,
     coupon_json::{CouponChange, Offer, Publishing, Reason, Reserving, Using},
     mutation::{Changed, changed, once},
-    params::At,
+    params::{At, caught_up},
     problem::{Answer, Kind, Problem},
 };
 use crate::{
@@ -53,15 +53,16 @@ impl Coupons {
     /// would have. Nothing is changed, but a code that is no good is written down: see `listMisses`.
     ///
     /// Problems: code-unknown, campaign-status, campaign-not-started, campaign-over, campaign-exhausted, person-limit,
-    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, reservation-missing, reservation-of-another
+    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, questions-unanswered, reservation-missing,
+    /// reservation-of-another, busy, overloaded, stopping
     #[oai(path = "/coupons/validate", method = "post", operation_id = "validateCoupon")]
     async fn validate(&self, caller: Allowed<CouponsRedeem>, body: Body<Using>) -> Answer<Json<Offer>> {
-        let (found, asked) = self.asked(&caller, &body.value, None).await?;
-        let stream = found.campaign.to_string();
+        let (campaign, asked) = self.asked(&caller, &body.value, None).await?;
+        let stream = campaign.to_string();
         match self.0.campaigns.look(&stream, |campaign, _, _| campaign.check(&asked)).await? {
-            Ok(terms) => Ok(Json(Offer::new(found.campaign, terms))),
+            Ok(terms) => Ok(Json(Offer::new(campaign, terms))),
             Err(refusal) => {
-                self.note(&caller, found.campaign, &asked, &refusal, None).await?;
+                self.note(&caller, campaign, &asked, &refusal, None).await?;
                 Err(refusal.into())
             }
         }
@@ -72,7 +73,8 @@ impl Coupons {
     /// For somebody who holds it. Whoever has `coupons:redeem` learns the exact reason of a refusal.
     ///
     /// Problems: code-unknown, campaign-status, campaign-not-started, campaign-over, campaign-exhausted, person-limit,
-    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, reservation-missing, reservation-of-another
+    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, questions-unanswered, reservation-missing,
+    /// reservation-of-another
     #[oai(path = "/coupons/redeem", method = "post", operation_id = "redeemCoupon")]
     async fn redeem(
         &self,
@@ -83,14 +85,24 @@ impl Coupons {
         body: Body<Using>,
     ) -> Answer<CouponChanged> {
         let once = once(&caller, idempotency_key.0, &["redeem", &body.canonical])?;
+        let redemption =
+            Redemption { id: self.0.clock.new_id(), telegram: body.value.holder.telegram(), source: Source::Api };
+        let person = body.value.holder.person(&self.0).await?;
+        let quick = coupons::send_remembered(&self.0, &body.value.code, |found| Wish {
+            command: Command::Redeem { redemption: redemption.clone(), asked: self.wanted(&body.value, person, found) },
+            cause: caller.cause(),
+            once: once.clone(),
+            expected: None,
+        });
+        if let Some(done) = quick.await? {
+            return self.answer(&done).await;
+        }
         if let Some(done) = self.answered(once.as_ref()).await? {
             return self.answer(&done).await;
         }
-        let (found, asked) = self.asked(&caller, &body.value, once.as_ref()).await?;
-        let redemption =
-            Redemption { id: self.0.clock.new_id(), telegram: body.value.holder.telegram(), source: Source::Api };
+        let (campaign, asked) = self.asked(&caller, &body.value, once.as_ref()).await?;
         let command = Command::Redeem { redemption, asked: asked.clone() };
-        self.send_noted(&caller, found.campaign, command, &asked, once).await
+        self.send_noted(&caller, campaign, command, &asked, once).await
     }
 
     /// Keep a coupon free
@@ -99,7 +111,7 @@ impl Coupons {
     /// its time is over.
     ///
     /// Problems: code-unknown, campaign-status, campaign-not-started, campaign-over, campaign-exhausted, person-limit,
-    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked
+    /// not-holder, below-minimum, other-kind-of-code, code-used, code-revoked, questions-unanswered
     #[oai(path = "/coupons/reserve", method = "post", operation_id = "reserveCoupon")]
     async fn reserve(
         &self,
@@ -113,10 +125,10 @@ impl Coupons {
         if let Some(done) = self.answered(once.as_ref()).await? {
             return self.answer(&done).await;
         }
-        let (found, asked) = self.asked(&caller, &body.value.using, once.as_ref()).await?;
+        let (campaign, asked) = self.asked(&caller, &body.value.using, once.as_ref()).await?;
         let until = asked.at + TimeDelta::seconds(body.value.seconds.into());
         let command = Command::Reserve { reservation: self.0.clock.new_id(), asked: asked.clone(), until };
-        self.send_noted(&caller, found.campaign, command, &asked, once).await
+        self.send_noted(&caller, campaign, command, &asked, once).await
     }
 
     /// Cancel a reservation
@@ -135,8 +147,7 @@ impl Coupons {
         idempotency_key: Header<Option<String>>,
     ) -> Answer<Changed> {
         let once = once(&caller, idempotency_key.0, &["cancel", &id.0.to_string()])?;
-        let campaign = projections::coupons::campaign_of_reservation(&self.0.pool, id.0).await?;
-        let campaign = campaign.ok_or(Kind::ReservationMissing)?;
+        let campaign = campaign_of_reservation(&self.0, id.0).await?;
         let command = Command::CancelReservation { reservation: id.0, at: self.0.clock.now() };
         let wish = Wish { command, cause: caller.cause(), once, expected: None };
         changed(&self.0.campaigns.send(&campaign.to_string(), wish).await?)
@@ -159,7 +170,7 @@ impl Coupons {
         body: Body<Reason>,
     ) -> Answer<Changed> {
         let once = once(&caller, idempotency_key.0, &["release", &id.0.to_string(), &body.canonical])?;
-        let row = redemptions::find(&self.0.pool, id.0).await?.ok_or(Kind::RedemptionMissing)?;
+        let row = redemption(&self.0, id.0).await?;
         let coupon = row.batch.zip(row.index);
         let command = Command::Release {
             redemption: row.id,
@@ -179,7 +190,8 @@ impl Coupons {
     /// The campaign's shared code, or the next unique one that nobody has. Under the same `source_id` the same coupon is
     /// answered for ever, whoever sends it.
     ///
-    /// Problems: campaign-status, no-code-left
+    /// Problems: campaign-status, no-code-left, idempotency-key-reused, read-model-behind, unstorable, busy, overloaded,
+    /// stopping
     #[oai(path = "/campaigns/:id/publish", method = "post", operation_id = "publishCoupon")]
     async fn publish(
         &self,
@@ -206,9 +218,27 @@ impl Coupons {
     }
 }
 
+/// A redemption, even one that was acknowledged a moment ago.
+pub(super) async fn redemption(app: &App, id: Uuid) -> Answer<redemptions::Row> {
+    if let Some(row) = redemptions::find(&app.pool, id).await? {
+        return Ok(row);
+    }
+    caught_up(app, "redemptions").await?;
+    Ok(redemptions::find(&app.pool, id).await?.ok_or(Kind::RedemptionMissing)?)
+}
+
+/// The campaign of a reservation, even of one that was acknowledged a moment ago.
+async fn campaign_of_reservation(app: &App, id: Uuid) -> Answer<Uuid> {
+    if let Some(campaign) = projections::coupons::campaign_of_reservation(&app.pool, id).await? {
+        return Ok(campaign);
+    }
+    caught_up(app, "coupons").await?;
+    Ok(projections::coupons::campaign_of_reservation(&app.pool, id).await?.ok_or(Kind::ReservationMissing)?)
+}
+
 impl Coupons {
-    /// What the code stands for, and who asks. A code that nobody knows is written down.
-    async fn asked(&self, caller: &Caller, using: &Using, once: Option<&Once>) -> Answer<(Found, Asked)> {
+    /// Of which campaign the code is, and what is asked of it. A code that nobody knows is written down.
+    async fn asked(&self, caller: &Caller, using: &Using, once: Option<&Once>) -> Answer<(Uuid, Asked)> {
         let person = using.holder.person(&self.0).await?;
         let Some(found) = coupons::find(&self.0, &using.code).await? else {
             let miss = guard::unknown(&self.0, &using.code).await?;
@@ -219,11 +249,13 @@ impl Coupons {
                 _ => problem,
             });
         };
+        Ok((found.campaign, self.wanted(using, person, found)))
+    }
+
+    fn wanted(&self, using: &Using, person: PersonId, found: Found) -> Asked {
         let Using { spend, reservation, .. } = *using;
-        Ok((
-            found,
-            Asked { person, coupon: found.coupon, reservation, spend, submission: None, at: self.0.clock.now() },
-        ))
+        let Found { coupon, code, .. } = found;
+        Asked { person, coupon, code, reservation, spend, submission: None, at: self.0.clock.now() }
     }
 
     /// The answer to a request that came before: its code may stand for nothing any more.

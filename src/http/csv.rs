@@ -129,7 +129,10 @@ pub(super) fn line(fields: &[&str]) -> String {
 
 fn cell(text: &str) -> Cow<'_, str> {
     // People choose their names; none of them shall run in somebody's spreadsheet.
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
+    let number = |text: &str| text.parse::<f64>().is_ok();
+    // (Numbers and ids of members, which are two with a colon, are nobody's names.)
+    let plain = number(text) || text.split_once(':').is_some_and(|(channel, user)| number(channel) && number(user));
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !plain;
     let quoted = text.contains([',', '"', '\n', '\r']);
     match (formula, quoted) {
         (false, false) => Cow::Borrowed(text),
@@ -150,5 +153,6 @@ mod tests {
         assert_eq!(line(&["a", "", "b c"]), "a,,b c\r\n");
         assert_eq!(line(&["a,b", "say \"hi\"", "x\ny"]), "\"a,b\",\"say \"\"hi\"\"\",\"x\ny\"\r\n");
         assert_eq!(line(&["=1+1", "-7", "@x", "=a,b"]), "'=1+1,-7,'@x,\"'=a,b\"\r\n");
+        assert_eq!(line(&["-1001234567890:7", "-1:=cmd", "-x:1"]), "-1001234567890:7,'-1:=cmd,'-x:1\r\n");
     }
 }

@@ -99,7 +99,7 @@ fn finish_operation(
     let need = need(operation);
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         // Its absence has a problem of its own, so the type does not say so.
-        if parameter["name"] == "If-Match" {
+        if parameter["name"] == "If-Match" && needs_version(path) {
             parameter["required"] = json!(true);
         }
         if let Some((_, form)) = FORMS.iter().find(|(name, _)| parameter["name"] == *name) {
@@ -159,6 +159,12 @@ fn need(operation: &mut Map<String, Value>) -> Option<String> {
     Some(mark)
 }
 
+/// Whether what has a version is changed only on one that was seen. A decision may be made
+/// without having seen one.
+fn needs_version(path: &str) -> bool {
+    !path.starts_with("/api/submissions/")
+}
+
 fn kinds_by_rule(operation: &Map<String, Value>, path: &str, method: &str, need: Option<&str>) -> Vec<Kind> {
     let parameters = operation.get("parameters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let has = |name: &str| {
@@ -185,13 +191,14 @@ fn kinds_by_rule(operation: &Map<String, Value>, path: &str, method: &str, need:
     if body {
         kinds.extend([Kind::BodyTooSlow, Kind::BodyTooLarge]);
     }
-    if body && need != Some("telegram") && !has("X-Telegram-Bot-Api-Secret-Token") {
+    if body && need != Some("telegram") && !has("X-Telegram-Bot-Api-Secret-Token") && !has("Stripe-Signature") {
         kinds.push(Kind::MediaType);
     }
     // Any request can have a NUL in its query.
     kinds.push(Kind::InvalidInput);
     if has("If-Match") {
-        kinds.extend([Kind::PreconditionFailed, Kind::PreconditionRequired]);
+        kinds.push(Kind::PreconditionFailed);
+        kinds.extend(needs_version(path).then_some(Kind::PreconditionRequired));
     }
     if has("min_position") {
         kinds.extend([Kind::PositionUnknown, Kind::ReadModelBehind]);
@@ -207,6 +214,15 @@ fn kinds_by_rule(operation: &Map<String, Value>, path: &str, method: &str, need:
     }
     if path.starts_with("/api/broadcasts/{id}") {
         kinds.push(Kind::BroadcastMissing);
+    }
+    if path.starts_with("/api/plans/{id}") {
+        kinds.push(Kind::PlanMissing);
+    }
+    if path.starts_with("/api/telegram-subscriptions/{id}") {
+        kinds.push(Kind::SubscriptionMissing);
+    }
+    if path.starts_with("/api/forex-signals/{number}") {
+        kinds.push(Kind::SignalMissing);
     }
     if path.starts_with("/api/bot-users/{id}") {
         kinds.push(Kind::BotUserMissing);

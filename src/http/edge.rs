@@ -2,7 +2,7 @@
 //! wrong into a problem, headers that are safe by default, metrics, one line in
 //! the log.
 
-use std::panic::AssertUnwindSafe;
+use std::{collections::BTreeSet, panic::AssertUnwindSafe};
 
 use futures_util::FutureExt;
 use poem::{
@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::{
     document::Methods,
+    parse_words,
     problem::{Kind, MEDIA_TYPE, Problem},
 };
 use crate::app::App;
@@ -97,13 +98,21 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 /// Headers that operations read; poem-openapi takes one that is no text for none.
 const TEXT_HEADERS: [&str; 4] = ["If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"];
 
-/// What PostgreSQL could not hold is refused before anyone looks at it.
+/// What PostgreSQL could not hold is refused before anyone looks at it, and so is a
+/// parameter that is given twice: the operation would see the first one only.
 fn checked(request: &Request) -> Result<(), Problem> {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     if let Some(pair) = query.split('&').find(|pair| pair.contains("%00")) {
         let name: String = pair.split(['=', '%']).next().unwrap_or_default().chars().take(64).collect();
         return Err(Problem::input(name, "must not contain the character NUL"));
+    }
+    let mut seen = BTreeSet::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        if !seen.insert(name) {
+            return Err(Problem::input(name.chars().take(64).collect::<String>(), "must be given once"));
+        }
     }
     for name in TEXT_HEADERS {
         if request.headers().get_all(name).iter().any(|value| value.to_str().is_err()) {
@@ -122,10 +131,10 @@ fn problem_of(error: poem::Error) -> Problem {
         Err(error) => error,
     };
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        return Problem::input(*name, reason);
+        return Problem::input(*name, parse_words::plain(reason));
     }
     if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
-        return Problem::input(*name, reason);
+        return Problem::input(*name, parse_words::plain(reason));
     }
     // It is not percent-encoded UTF-8.
     if error.is::<poem::error::ParsePathError>() {
@@ -220,8 +229,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nul_is_refused_at_the_door() {
-        for (uri, field) in [("/?a=1&na%6De=x%00", "na"), ("/?%00", ""), ("/a%00b", "path")] {
+    async fn nul_and_what_is_given_twice_are_refused_at_the_door() {
+        for (uri, field) in
+            [("/?a=1&na%6De=x%00", "na"), ("/?%00", ""), ("/a%00b", "path"), ("/?a=1&b=1&&a=2", "a"), ("/?c&c", "c")]
+        {
             let inner = poem::endpoint::make(|_| async { Ok::<_, poem::Error>("passed".into_response()) });
             let (response, body) = answer(inner, uri).await;
             assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{uri}");

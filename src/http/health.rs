@@ -1,5 +1,6 @@
 //! Whether it works, for load balancers and for people.
 
+use chrono::{DateTime, Utc};
 use poem_openapi::{Enum, Object, OpenApi, payload::Json, types::Example};
 use tokio::time::Duration;
 
@@ -63,6 +64,20 @@ struct StorageHealth {
     status: HealthStatus,
 }
 
+/// How well the price of gold is known.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct MarketHealth {
+    /// What stands behind it.
+    source: IntegrationStatus,
+    /// Whether gold is traded now; missing without a source.
+    is_open: Option<bool>,
+    /// Until when all candles are known, in the market's time, which in the sandbox is not the world's.
+    complete_until: Option<DateTime<Utc>>,
+    /// Whether more than five minutes of an open market are unknown. Nothing is decided then, which degrades it.
+    is_stale: bool,
+}
+
 /// How far a feed has come.
 #[derive(Object)]
 struct FeedHealth {
@@ -78,7 +93,7 @@ struct FeedHealth {
 #[derive(Object)]
 #[oai(example)]
 struct Health {
-    /// The worst of all below. A missing Telegram or a storage that does not work degrades it.
+    /// The worst of all below. A missing Telegram, a stale market or a storage that does not work degrades it.
     status: HealthStatus,
     /// The version of this program.
     version: String,
@@ -86,6 +101,10 @@ struct Health {
     database: HealthStatus,
     /// What stands behind the coupon bot.
     telegram: IntegrationStatus,
+    /// What stands behind payments.
+    stripe: IntegrationStatus,
+    /// What stands behind the price of gold.
+    market: MarketHealth,
     /// What keeps uploaded and rendered files.
     storage: StorageHealth,
     /// Feeds that are further behind than a minute degrade it.
@@ -99,6 +118,13 @@ impl Example for Health {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             database: HealthStatus::Ok,
             telegram: IntegrationStatus::Live,
+            stripe: IntegrationStatus::Live,
+            market: MarketHealth {
+                source: IntegrationStatus::Live,
+                is_open: Some(true),
+                complete_until: DateTime::from_timestamp(1_800_000_000, 0),
+                is_stale: false,
+            },
             storage: StorageHealth { keeper: StorageKeeper::S3, status: HealthStatus::Ok },
             feeds: vec![FeedHealth { name: "campaigns".to_owned(), lag_events: 0, lag_seconds: 0.0 }],
         }
@@ -127,7 +153,7 @@ impl HealthApi {
     #[oai(path = "/health", method = "get", operation_id = "getHealth")]
     async fn health(&self) -> Answer<Json<Health>> {
         let standings = tokio::time::timeout(PATIENCE, feed::standings(&self.0.pool));
-        let (standings, storage_is_well) = tokio::join!(standings, self.0.storage.is_well());
+        let (standings, storage_is_well, market) = tokio::join!(standings, self.0.storage.is_well(), self.market());
         let standings = match standings {
             Ok(Ok(standings)) => Some(standings),
             Ok(Err(_)) | Err(_) => None,
@@ -136,6 +162,13 @@ impl HealthApi {
             (None, _) => IntegrationStatus::Unavailable,
             (Some(_), true) => IntegrationStatus::Sandbox,
             (Some(_), false) => IntegrationStatus::Live,
+        };
+        let config = &self.0.config;
+        let stripe = match (config.stripe_webhook_secrets.is_empty(), config.sandbox && config.stripe_api_url.is_some())
+        {
+            (true, _) => IntegrationStatus::Unavailable,
+            (false, true) => IntegrationStatus::Sandbox,
+            (false, false) => IntegrationStatus::Live,
         };
         let storage = StorageHealth {
             keeper: match self.0.storage.keeper() {
@@ -147,16 +180,16 @@ impl HealthApi {
         let database = if standings.is_some() { HealthStatus::Ok } else { HealthStatus::Unavailable };
         let feeds = standings.unwrap_or_default();
         let behind = feeds.iter().any(|feed| feed.lag_seconds > LAG);
-        let status = if behind || telegram == IntegrationStatus::Unavailable || !storage_is_well {
-            HealthStatus::Degraded.max(database)
-        } else {
-            database
-        };
+        let lacking = telegram == IntegrationStatus::Unavailable || market.is_stale;
+        let status =
+            if behind || lacking || !storage_is_well { HealthStatus::Degraded.max(database) } else { database };
         Ok(Json(Health {
             status,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             database,
             telegram,
+            stripe,
+            market,
             storage,
             feeds: feeds
                 .into_iter()
@@ -188,6 +221,25 @@ impl HealthApi {
             Ok(Ok(Some(applied))) if applied >= wanted => Ok(Json(Alive { status: HealthStatus::Ok })),
             Ok(Ok(_)) => Err(Problem::from(Kind::NotReady).with_detail("The database is not migrated yet.")),
             Ok(Err(_)) | Err(_) => Err(Problem::from(Kind::NotReady).with_detail("The database does not answer.")),
+        }
+    }
+}
+
+impl HealthApi {
+    async fn market(&self) -> MarketHealth {
+        let Some(market) = &self.0.market else {
+            let source = IntegrationStatus::Unavailable;
+            return MarketHealth { source, is_open: None, complete_until: None, is_stale: false };
+        };
+        let source = if market.is_replayed() { IntegrationStatus::Sandbox } else { IntegrationStatus::Live };
+        match tokio::time::timeout(PATIENCE, market.standing(&self.0)).await {
+            Ok(Ok(standing)) => MarketHealth {
+                source,
+                is_open: Some(standing.is_open()),
+                complete_until: standing.coverage.as_ref().map(|coverage| coverage.until),
+                is_stale: standing.fresh().is_err(),
+            },
+            Ok(Err(_)) | Err(_) => MarketHealth { source, is_open: None, complete_until: None, is_stale: true },
         }
     }
 }

@@ -53,6 +53,18 @@ enum KeyScope {
     /// Write, start, stop and cancel broadcasts.
     #[oai(rename = "broadcasts:write")]
     BroadcastsWrite,
+    /// See plans, subscriptions and members of channels, with e-mail addresses and Telegram ids.
+    #[oai(rename = "subscriptions:read")]
+    SubscriptionsRead,
+    /// Write plans, and give, extend and take away access by hand.
+    #[oai(rename = "subscriptions:write")]
+    SubscriptionsWrite,
+    /// See signals, what they came to, and how they are made.
+    #[oai(rename = "signals:read")]
+    SignalsRead,
+    /// Open and end signals by hand, and say how they are made.
+    #[oai(rename = "signals:write")]
+    SignalsWrite,
     /// See metrics, feeds and jobs, and decide on dead ones.
     #[oai(rename = "operations")]
     Operations,
@@ -68,6 +80,10 @@ impl From<Scope> for KeyScope {
             Scope::BotUsersRead => Self::BotUsersRead,
             Scope::BroadcastsRead => Self::BroadcastsRead,
             Scope::BroadcastsWrite => Self::BroadcastsWrite,
+            Scope::SubscriptionsRead => Self::SubscriptionsRead,
+            Scope::SubscriptionsWrite => Self::SubscriptionsWrite,
+            Scope::SignalsRead => Self::SignalsRead,
+            Scope::SignalsWrite => Self::SignalsWrite,
             Scope::Operations => Self::Operations,
         }
     }
@@ -83,6 +99,10 @@ impl From<KeyScope> for Scope {
             KeyScope::BotUsersRead => Self::BotUsersRead,
             KeyScope::BroadcastsRead => Self::BroadcastsRead,
             KeyScope::BroadcastsWrite => Self::BroadcastsWrite,
+            KeyScope::SubscriptionsRead => Self::SubscriptionsRead,
+            KeyScope::SubscriptionsWrite => Self::SubscriptionsWrite,
+            KeyScope::SignalsRead => Self::SignalsRead,
+            KeyScope::SignalsWrite => Self::SignalsWrite,
             KeyScope::Operations => Self::Operations,
         }
     }

@@ -32,6 +32,8 @@ pub(super) enum MissReason {
     Exhausted,
     /// The person had it as often as they may.
     PersonLimit,
+    /// The person had others of the campaign as often as they may, and this one is not known to be theirs.
+    OverLimit,
     /// It is for others.
     NotHolder,
     /// The purchase is too small.
@@ -56,6 +58,7 @@ impl From<MissReason> for Miss {
             MissReason::Over => Self::Over,
             MissReason::Exhausted => Self::Exhausted,
             MissReason::PersonLimit => Self::PersonLimit,
+            MissReason::OverLimit => Self::OverLimit,
             MissReason::NotHolder => Self::NotHolder,
             MissReason::BelowMinimum => Self::BelowMinimum,
             MissReason::CodeUsed => Self::CodeUsed,

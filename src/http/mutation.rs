@@ -9,9 +9,13 @@ use uuid::Uuid;
 
 use super::{
     auth::Caller,
-    problem::{Answer, Problem},
+    problem::{Answer, Kind, Problem},
 };
-use crate::{executor::Done, log::Once, secrets::fingerprint};
+use crate::{
+    executor::{Done, Executor, Wish},
+    log::Once,
+    secrets::fingerprint,
+};
 
 /// What a change led to.
 #[derive(Object)]
@@ -84,11 +88,8 @@ pub(super) fn etag(version: i64) -> String {
 
 fn change<A: Decide>(done: &Done<A>) -> Answer<Change> {
     Ok(Change {
-        // Ids of campaigns and broadcasts are UUIDs since the first one.
-        id: done
-            .id
-            .parse()
-            .map_err(|error: uuid::Error| Problem::from(super::problem::Kind::Internal).because(error))?,
+        // Ids of all that is changed so are UUIDs since the first one.
+        id: done.id.parse().map_err(|error: uuid::Error| Problem::from(Kind::Internal).because(error))?,
         version: done.version,
         position: done.position,
         events: done.events.iter().map(DomainEvent::event_type).collect(),
@@ -111,6 +112,37 @@ pub(super) fn created(done: &Done<Campaign>) -> Answer<Created> {
 pub(super) fn created_at<A: Decide>(collection: &str, done: &Done<A>) -> Answer<Created> {
     let location = format!("{collection}/{}", done.id);
     Ok(Created::Created(Json(change(done)?), location, etag(done.version), done.position, replayed(done)))
+}
+
+/// Sends a command to what has one of the versions in If-Match.
+pub(super) async fn send_on<A: Decide<Error: Into<Problem>>>(
+    executor: &Executor<A>,
+    id: &str,
+    if_match: &str,
+    wish: Wish<A::Command>,
+) -> Answer<Done<A>> {
+    let wanted = IfMatch::read("If-Match", if_match)?;
+    if let Some(once) = &wish.once
+        && let Some(done) = executor.answered(once).await?
+    {
+        return Ok(done);
+    }
+    let expected = match wanted {
+        IfMatch::Any => None,
+        IfMatch::Tags(_) => {
+            let version = executor.look(id, |_, version, _| version).await?;
+            if version > 0 && !wanted.contains(version) {
+                // The same request, sent at the same time, may be what changed the version.
+                return match &wish.once {
+                    Some(once) => Ok(executor.answered(once).await?.ok_or(Kind::PreconditionFailed)?),
+                    None => Err(Kind::PreconditionFailed.into()),
+                };
+            }
+            // What is not there is missing, whatever version of it was seen.
+            (version > 0).then_some(version)
+        }
+    };
+    Ok(executor.send(id, Wish { expected, ..wish }).await?)
 }
 
 /// The key under which a request takes effect once. Keys of two callers never

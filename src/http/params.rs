@@ -103,6 +103,17 @@ pub(super) async fn shows(app: &App, read_model: &str, min_position: Option<i64>
         .with_detail(format!("It shows the log up to position {reached}. Try again, or wait longer (wait_ms).")))
 }
 
+/// How long a read model may be behind what was acknowledged a moment ago.
+const MOMENT: Duration = Duration::from_secs(2);
+
+/// Has a read model show all that the log has by now, if it can in a moment: before it is
+/// said that something is not there, as whoever asks may have been told of it just now.
+pub(super) async fn caught_up(app: &App, read_model: &str) -> Answer<()> {
+    let newest = app.log.last_position().await?;
+    feed::wait_for(&app.pool, read_model, newest, MOMENT).await?;
+    Ok(())
+}
+
 /// A cursor for examples.
 pub(super) fn example_cursor() -> String {
     "01935c2e7b4a7c319f055d1a8e6204b7t1800000000000000".to_owned()

@@ -33,7 +33,7 @@ struct Publication {
     campaign_id: Uuid,
     /// To whom: a pseudonym, the same in all campaigns.
     person: Uuid,
-    /// Their Telegram user id, if they came from there.
+    /// Their Telegram user id, if they came from there. Only for those with the scope `bot-users:read`.
     telegram_id: Option<i64>,
     /// The batch of the unique code; without it, the shared code.
     batch: Option<i32>,
@@ -58,6 +58,11 @@ impl Example for Publication {
             position: 1042,
         }
     }
+}
+
+/// A publication as its reader may see it.
+fn shown(row: coupons::Publication, sees_people: bool) -> coupons::Publication {
+    coupons::Publication { telegram_id: row.telegram_id.filter(|_| sees_people), ..row }
 }
 
 impl From<coupons::Publication> for Publication {
@@ -211,12 +216,13 @@ fn reservation_line(row: &coupons::Reservation) -> String {
 impl Publications {
     /// List a campaign's publications
     ///
-    /// A page of the coupons that were given to a person, the newest first.
+    /// A page of the coupons that were given to a person, the newest first. Without the scope `bot-users:read` people are
+    /// pseudonyms: `telegram_id` is left out.
     #[oai(path = "/campaigns/:id/publications", method = "get", operation_id = "listPublications")]
     #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn publications(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// The campaign's id.
         id: At<Uuid>,
         /// Only to the person with this pseudonym.
@@ -237,18 +243,19 @@ impl Publications {
         self.exists(id.0, min_position.0, wait_ms.0).await?;
         let page = coupons::publications(&self.0.pool, id.0, person.0, after.as_ref(), limit.0).await?;
         Ok(Json(PublicationPage {
-            items: page.rows.into_iter().map(Publication::from).collect(),
+            items: page.rows.into_iter().map(|row| shown(row, caller.sees_people()).into()).collect(),
             next_cursor: page.next.map(|cursor| cursor.to_string()),
         }))
     }
 
     /// Export a campaign's publications
     ///
-    /// All that match the filters of `listPublications`, in the same order, as CSV.
+    /// All that match the filters of `listPublications`, in the same order, as CSV. Without the scope `bot-users:read`
+    /// the column `telegram_id` is empty.
     #[oai(path = "/campaigns/:id/publications.csv", method = "get", operation_id = "exportPublications")]
     async fn export_publications(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// The campaign's id.
         id: At<Uuid>,
         /// Only to the person with this pseudonym.
@@ -256,11 +263,13 @@ impl Publications {
     ) -> Answer<Table<PublicationTable>> {
         self.exists(id.0, None, 0).await?;
         let (pool, campaign, person) = (self.0.pool.clone(), id.0, person.0);
+        let sees_people = caller.sees_people();
         let lines = pieces(move |after: Option<Cursor>| {
             let pool = pool.clone();
             async move {
                 let page = coupons::publications(&pool, campaign, person, after.as_ref(), PIECE).await?;
-                Ok::<_, sqlx::Error>((page.rows.iter().map(publication_line).collect(), page.next))
+                let rows = page.rows.into_iter().map(|row| shown(row, sees_people));
+                Ok::<_, sqlx::Error>((rows.map(|row| publication_line(&row)).collect(), page.next))
             }
         });
         Ok(Table::named("publications", lines))

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Tags,
-    auth::{Allowed, CampaignsRead},
+    auth::{Allowed, Caller, CampaignsRead},
     csv::{Columns, PIECE, Table, line, maybe, pieces, time},
     mutation::EXAMPLE_ID,
     params::{At, cursor, instant, shows, usual_limit, usual_wait},
@@ -47,7 +47,7 @@ struct Redemption {
     number: i32,
     /// By whom: a pseudonym, the same in all campaigns.
     person: Uuid,
-    /// Their Telegram user id, if they came from there.
+    /// Their Telegram user id, if they came from there. Only for those with the scope `bot-users:read`.
     telegram_id: Option<i64>,
     /// The batch of the unique code; without it, the shared code.
     batch: Option<i32>,
@@ -79,6 +79,11 @@ impl Example for Redemption {
             position: 1042,
         }
     }
+}
+
+/// A redemption as its reader may see it.
+fn shown(row: Row, sees_people: bool) -> Row {
+    Row { telegram_id: row.telegram_id.filter(|_| sees_people), ..row }
 }
 
 impl From<Row> for Redemption {
@@ -151,7 +156,7 @@ impl Redemptions {
     #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn of_campaign(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// The campaign's id.
         id: At<Uuid>,
         /// In which order.
@@ -176,22 +181,23 @@ impl Redemptions {
             return Err(Kind::CampaignMissing.into());
         }
         let filter = Filter { campaign: Some(id.0), ..Filter::default() };
-        self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
+        self.page(&caller, &filter, order.0, limit.0, cursor.0.as_ref()).await
     }
 
     /// List redemptions
     ///
-    /// A page of the redemptions that match all filters, in the order of the log.
+    /// A page of the redemptions that match all filters, in the order of the log. Without the scope `bot-users:read`
+    /// people are pseudonyms: `telegram_id` is left out.
     #[oai(path = "/redemptions", method = "get", operation_id = "listRedemptions")]
     #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn list(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// Only of the campaign with this id.
         campaign: Query<Option<Uuid>>,
         /// Only by the person with this pseudonym.
         person: Query<Option<Uuid>>,
-        /// Only by the person with this Telegram user id.
+        /// Only by the person with this Telegram user id. Needs the scope `bot-users:read`, too.
         telegram_id: Query<Option<i64>>,
         /// Only at or after this instant.
         since: Query<Option<DateTime<Utc>>>,
@@ -212,6 +218,7 @@ impl Redemptions {
         #[oai(default = "usual_wait", validator(maximum(value = "30000")))]
         wait_ms: Query<u64>,
     ) -> Answer<Json<RedemptionPage>> {
+        caller.may_ask_for(telegram_id.0)?;
         let filter = Filter {
             campaign: campaign.0,
             person: person.0,
@@ -220,7 +227,7 @@ impl Redemptions {
             until: instant("until", until.0)?,
         };
         shows(&self.0, "redemptions", min_position.0, wait_ms.0).await?;
-        self.page(&filter, order.0, limit.0, cursor.0.as_ref()).await
+        self.page(&caller, &filter, order.0, limit.0, cursor.0.as_ref()).await
     }
 
     /// Export a campaign's redemptions
@@ -229,7 +236,7 @@ impl Redemptions {
     #[oai(path = "/campaigns/:id/redemptions.csv", method = "get", operation_id = "exportCampaignRedemptions")]
     async fn export_of_campaign(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// The campaign's id.
         id: At<Uuid>,
         /// In which order.
@@ -239,22 +246,23 @@ impl Redemptions {
         if !campaigns::exists(&self.0.pool, id.0).await? {
             return Err(Kind::CampaignMissing.into());
         }
-        Ok(self.table(Filter { campaign: Some(id.0), ..Filter::default() }, order.0))
+        Ok(self.table(&caller, Filter { campaign: Some(id.0), ..Filter::default() }, order.0))
     }
 
     /// Export redemptions
     ///
-    /// All that match the filters of `listRedemptions`, as CSV.
+    /// All that match the filters of `listRedemptions`, as CSV. Without the scope `bot-users:read` the column
+    /// `telegram_id` is empty.
     #[oai(path = "/redemptions.csv", method = "get", operation_id = "exportRedemptions")]
     #[allow(clippy::too_many_arguments, reason = "each is a parameter of the operation")]
     async fn export(
         &self,
-        _caller: Allowed<CampaignsRead>,
+        caller: Allowed<CampaignsRead>,
         /// Only of the campaign with this id.
         campaign: Query<Option<Uuid>>,
         /// Only by the person with this pseudonym.
         person: Query<Option<Uuid>>,
-        /// Only by the person with this Telegram user id.
+        /// Only by the person with this Telegram user id. Needs the scope `bot-users:read`, too.
         telegram_id: Query<Option<i64>>,
         /// Only at or after this instant.
         since: Query<Option<DateTime<Utc>>>,
@@ -264,6 +272,7 @@ impl Redemptions {
         #[oai(default = "newest_first")]
         order: Query<Order>,
     ) -> Answer<Table<RedemptionTable>> {
+        caller.may_ask_for(telegram_id.0)?;
         let filter = Filter {
             campaign: campaign.0,
             person: person.0,
@@ -271,18 +280,19 @@ impl Redemptions {
             since: instant("since", since.0)?,
             until: instant("until", until.0)?,
         };
-        Ok(self.table(filter, order.0))
+        Ok(self.table(&caller, filter, order.0))
     }
 }
 
 impl Redemptions {
-    fn table(&self, filter: Filter, order: Order) -> Table<RedemptionTable> {
-        let pool = self.0.pool.clone();
+    fn table(&self, caller: &Caller, filter: Filter, order: Order) -> Table<RedemptionTable> {
+        let (pool, sees_people) = (self.0.pool.clone(), caller.sees_people());
         let lines = pieces(move |after: Option<Cursor>| {
             let (pool, filter) = (pool.clone(), filter.clone());
             async move {
                 let page = redemptions::list(&pool, &filter, order == Order::Desc, after.as_ref(), PIECE).await?;
-                Ok::<_, sqlx::Error>((page.rows.iter().map(row_line).collect(), page.next))
+                let rows = page.rows.into_iter().map(|row| shown(row, sees_people));
+                Ok::<_, sqlx::Error>((rows.map(|row| row_line(&row)).collect(), page.next))
             }
         });
         Table::named("redemptions", lines)
@@ -290,6 +300,7 @@ impl Redemptions {
 
     async fn page(
         &self,
+        caller: &Caller,
         filter: &Filter,
         order: Order,
         limit: i64,
@@ -298,7 +309,7 @@ impl Redemptions {
         let after = cursor(given, |cursor| matches!(cursor.key, Key::Number(_)))?;
         let page = redemptions::list(&self.0.pool, filter, order == Order::Desc, after.as_ref(), limit).await?;
         Ok(Json(RedemptionPage {
-            items: page.rows.into_iter().map(Redemption::from).collect(),
+            items: page.rows.into_iter().map(|row| shown(row, caller.sees_people()).into()).collect(),
             next_cursor: page.next.map(|cursor| cursor.to_string()),
         }))
     }

@@ -2,7 +2,9 @@
 
 use std::error::Error;
 
-use aggregates::{bot_user, broadcast, campaign, code, guard, submission, template};
+use aggregates::{
+    InvalidByHand, bot_user, broadcast, campaign, code, guard, member, plan, signal, submission, subscription, template,
+};
 use cards::UploadError;
 
 use super::problem::{Kind, Problem};
@@ -13,8 +15,11 @@ use crate::{
     coupons::LookupError,
     executor::SendError,
     feed::FeedError,
+    imports::ImportError,
     integrations::storage::StorageError,
     log::LogError,
+    market::MarketError,
+    signals::{by_hand::ByHandError, chart::ChartError, watch::WatchError},
 };
 
 impl From<sqlx::Error> for Problem {
@@ -136,8 +141,10 @@ impl From<campaign::Refusal> for Problem {
                 return Self::from(Kind::CodeFixed).with_error("code", "can be changed only in a draft");
             }
             Refusal::PeriodFixed => {
-                return Self::from(Kind::PromiseBroken)
-                    .with_error("limit_period", "can be changed only before the campaign is activated");
+                return Self::from(Kind::PromiseBroken).with_error(
+                    "limit_period",
+                    "can be changed only before codes are issued or the campaign is activated",
+                );
             }
             Refusal::EndsBeforePromised { .. } => {
                 return Self::from(Kind::PromiseBroken)
@@ -205,9 +212,24 @@ impl From<ActivateError> for Problem {
         match error {
             ActivateError::Campaign(error) => error.into(),
             ActivateError::CodeInUse { holder } => code::Refusal::Held { campaign: holder }.into(),
+            ActivateError::CodeImported { importer } => Self::from(Kind::CodeInUse).with_detail(format!(
+                "It is one of the unique codes that were imported for campaign {importer}. Give this one another code while it is a draft."
+            )),
+            ActivateError::Imports(error) => error.into(),
             ActivateError::Code(error) => error.into(),
             ActivateError::Log(error) => error.into(),
             ActivateError::Busy => Kind::Busy.into(),
+        }
+    }
+}
+
+impl From<ImportError> for Problem {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Campaign(error) => error.into(),
+            ImportError::Database { ref source, .. } => Self::from(database_kind(source)).because(error),
+            ImportError::Log(error) => error.into(),
+            ImportError::Busy => Kind::Busy.into(),
         }
     }
 }
@@ -238,6 +260,130 @@ impl From<template::Refusal> for Problem {
             Refusal::Archived => Kind::TemplateArchived.into(),
             Refusal::Name { reason } => Self::input("name", reason),
         }
+    }
+}
+
+impl From<plan::Refusal> for Problem {
+    fn from(refusal: plan::Refusal) -> Self {
+        use plan::Refusal;
+        match refusal {
+            Refusal::Missing => Kind::PlanMissing.into(),
+            Refusal::Exists => Kind::PlanExists.into(),
+            Refusal::Terms(terms) => {
+                // (The field of the body that says how often it is paid for.)
+                let field = if terms.field == "every" { "interval_count" } else { &terms.field };
+                Self::from(Kind::InvalidTerms).with_error(field, &terms.reason)
+            }
+            Refusal::Status { .. } => Self::from(Kind::PlanStatus).with_detail(sentence(&refusal.to_string())),
+        }
+    }
+}
+
+impl From<InvalidByHand> for Problem {
+    fn from(invalid: InvalidByHand) -> Self {
+        match invalid {
+            // The names of admins and keys are shorter.
+            InvalidByHand::By => Self::from(Kind::Internal).because(invalid),
+            InvalidByHand::Reason => {
+                Self::input("reason", "must have 1 to 500 characters, no control characters but line breaks")
+            }
+        }
+    }
+}
+
+impl From<subscription::Refusal> for Problem {
+    fn from(refusal: subscription::Refusal) -> Self {
+        use subscription::Refusal;
+        let kind = match refusal {
+            Refusal::Missing => return Kind::SubscriptionMissing.into(),
+            Refusal::Exists => return Kind::SubscriptionExists.into(),
+            Refusal::NotAtStripe => return Kind::NotAtStripe.into(),
+            Refusal::Invalid { field } => return Self::input(field, "is not what Stripe or Telegram would say"),
+            Refusal::Nobody => return Self::input("email", "must be given, or telegram_id"),
+            Refusal::Email => return Self::input("email", "is not an address"),
+            Refusal::UntilPast => return Self::input("until", "must be later than now"),
+            Refusal::ByHand(invalid) => return invalid.into(),
+            Refusal::Stranger => return Kind::SubscriptionOfAnother.into(),
+            Refusal::UnknownLink => return Kind::LinkUnknown.into(),
+            Refusal::Status { .. } => Kind::SubscriptionStatus,
+            Refusal::NotEntitled { .. } => Kind::NotEntitled,
+        };
+        Self::from(kind).with_detail(sentence(&refusal.to_string()))
+    }
+}
+
+impl From<member::Refusal> for Problem {
+    fn from(refusal: member::Refusal) -> Self {
+        use member::Refusal;
+        match refusal {
+            Refusal::NotEntitled { .. } => Self::from(Kind::NotEntitled).with_detail(sentence(&refusal.to_string())),
+            Refusal::ByHand(invalid) => invalid.into(),
+        }
+    }
+}
+
+impl From<signal::Refusal> for Problem {
+    fn from(refusal: signal::Refusal) -> Self {
+        use signal::Refusal;
+        let kind = match refusal {
+            Refusal::Open { .. } => Kind::SignalOpen,
+            Refusal::NoneOpen | Refusal::Another { .. } => Kind::SignalNotOpen,
+            Refusal::Revised { revision } => {
+                return Self::from(Kind::PreconditionFailed).with_detail(format!(
+                    "It has revision {revision}. Read it again, look at what changed, and send the change with its new ETag."
+                ));
+            }
+            Refusal::Settings(invalid) => {
+                return Self::from(Kind::InvalidSettings).with_error(&invalid.field, &invalid.reason);
+            }
+            Refusal::Levels(invalid) => {
+                return Self::from(Kind::InvalidLevels).with_error(&invalid.field, &invalid.reason);
+            }
+            Refusal::Expiry => return Self::input("expires_at", "must be later than now"),
+            Refusal::OutsideZone { price } => {
+                let reason = format!("the price is {price} now, outside of the entry zone");
+                return Self::from(Kind::InvalidLevels).with_error("entry", reason);
+            }
+            // It was entered just now, while nobody knew a price.
+            Refusal::Price => Kind::MarketStale,
+            // Only said to who looks at the market.
+            Refusal::Outdated => return Self::from(Kind::Internal).because(refusal),
+            Refusal::ByHand(invalid) => return invalid.into(),
+        };
+        Self::from(kind).with_detail(sentence(&refusal.to_string()))
+    }
+}
+
+impl From<ChartError> for Problem {
+    fn from(error: ChartError) -> Self {
+        Self::from(root_kind(&error)).because(error)
+    }
+}
+
+impl From<ByHandError> for Problem {
+    fn from(error: ByHandError) -> Self {
+        match error {
+            ByHandError::NoMarket => Kind::MarketUnavailable.into(),
+            ByHandError::Closed { .. } => Self::from(Kind::MarketClosed).with_detail(sentence(&error.to_string())),
+            ByHandError::Market(error) | ByHandError::Watch(WatchError::Market(error)) => error.into(),
+            ByHandError::Log(error) | ByHandError::Watch(WatchError::Log(error)) => error.into(),
+            ByHandError::Watch(WatchError::Candles(error)) => error.into(),
+            ByHandError::Watch(WatchError::Send(error)) => error.into(),
+        }
+    }
+}
+
+impl From<MarketError> for Problem {
+    fn from(error: MarketError) -> Self {
+        let kind = match &error {
+            MarketError::Stale(stale) => {
+                let detail = format!("{} Try again when they are complete.", sentence(&stale.to_string()));
+                return Self::from(Kind::MarketStale).with_detail(detail);
+            }
+            MarketError::TwelveData(_) => Kind::MarketStale,
+            MarketError::Replay(_) | MarketError::Store(_) | MarketError::Database { .. } => root_kind(&error),
+        };
+        Self::from(kind).because(error)
     }
 }
 

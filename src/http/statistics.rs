@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::stream;
 use poem_openapi::{Object, OpenApi, param::Query, payload::Json, types::Example};
 use projections::{
     campaigns, misses,
+    page::is_usual,
     statistics::{self, Count, Totals},
 };
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use super::{
     auth::{Allowed, CampaignsRead},
     csv::{Columns, Table, line},
     mutation::EXAMPLE_ID,
-    params::{At, shows, usual_wait},
+    params::{At, UNUSUAL, shows, usual_wait},
     problem::{Answer, Kind, Problem},
 };
 use crate::app::App;
@@ -366,6 +367,11 @@ impl Statistics {
     fn period(&self, from: Option<NaiveDate>, to: Option<NaiveDate>) -> Answer<(NaiveDate, NaiveDate)> {
         let to = to.unwrap_or_else(|| self.0.clock.now().date_naive());
         let from = from.unwrap_or_else(|| back(to, USUAL_DAYS - 1));
+        for (name, day) in [("from", from), ("to", to)] {
+            if !is_usual(&day.and_time(NaiveTime::MIN).and_utc()) {
+                return Err(Problem::input(name, UNUSUAL));
+            }
+        }
         match (to - from).num_days() {
             ..0 => Err(Problem::input("from", "must not be after to")),
             MOST_DAYS.. => Err(Problem::input("from", format!("must be less than {MOST_DAYS} days before to"))),

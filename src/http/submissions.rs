@@ -16,14 +16,14 @@ use uuid::Uuid;
 
 use super::{
     Tags,
-    auth::{Allowed, BotUsersRead, CampaignsWrite},
+    auth::{Allowed, BotUsersRead, Caller, CampaignsWrite},
     body::{Body, Fields, Input, text},
     csv::{Columns, PIECE, Table, line, maybe, pieces, time},
-    mutation::{Changed, EXAMPLE_ID, changed, once},
+    mutation::{Changed, EXAMPLE_ID, IfMatch, changed, once},
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer as Result, Kind},
 };
-use crate::{app::App, executor::Wish};
+use crate::{app::App, executor::Wish, log::Once};
 
 pub(super) struct Submissions(pub(super) App);
 
@@ -297,14 +297,19 @@ impl Submissions {
         caller: Allowed<CampaignsWrite>,
         /// The submission's id.
         id: At<Uuid>,
+        /// The `version` that you have seen, in quotes: nothing is decided if it has another by now. Without it, what there
+        /// is is decided on.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         /// See `draftCampaign`.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
     ) -> Result<Changed> {
-        let once = once(&caller, idempotency_key.0, &["approve", &id.0.to_string()])?;
+        let id = id.0.to_string();
+        let parts: Vec<&str> = ["approve", &id].into_iter().chain(if_match.0.as_deref()).collect();
+        let once = once(&caller, idempotency_key.0, &parts)?;
         let command = Command::Approve { at: self.0.clock.now() };
-        let wish = Wish { command, cause: caller.cause(), once, expected: None };
-        changed(&self.0.submissions.send(&id.0.to_string(), wish).await?)
+        self.decide(&caller, &id, if_match.0.as_deref(), once, command).await
     }
 
     /// Reject a submission
@@ -318,15 +323,52 @@ impl Submissions {
         caller: Allowed<CampaignsWrite>,
         /// The submission's id.
         id: At<Uuid>,
+        /// The `version` that you have seen, in quotes: nothing is decided if it has another by now. Without it, what there
+        /// is is decided on.
+        #[oai(name = "If-Match")]
+        if_match: Header<Option<String>>,
         /// See `draftCampaign`.
         #[oai(name = "Idempotency-Key")]
         idempotency_key: Header<Option<String>>,
         body: Body<Rejection>,
     ) -> Result<Changed> {
-        let once = once(&caller, idempotency_key.0, &["reject", &id.0.to_string(), &body.canonical])?;
+        let id = id.0.to_string();
+        let parts = ["reject", &id, &body.canonical];
+        let parts: Vec<&str> = parts.into_iter().chain(if_match.0.as_deref()).collect();
+        let once = once(&caller, idempotency_key.0, &parts)?;
         let reason = Personal::new(body.value.reason.trim().to_owned());
         let command = Command::Reject { reason, at: self.0.clock.now() };
-        let wish = Wish { command, cause: caller.cause(), once, expected: None };
-        changed(&self.0.submissions.send(&id.0.to_string(), wish).await?)
+        self.decide(&caller, &id, if_match.0.as_deref(), once, command).await
+    }
+}
+
+impl Submissions {
+    /// Decides on a submission, on the version that was seen if one is named.
+    async fn decide(
+        &self,
+        caller: &Caller,
+        id: &str,
+        if_match: Option<&str>,
+        once: Option<Once>,
+        command: Command,
+    ) -> Result<Changed> {
+        let wanted = if_match.map(|text| IfMatch::read("If-Match", text)).transpose()?;
+        if let Some(once) = &once
+            && let Some(done) = self.0.submissions.answered(once).await?
+        {
+            return changed(&done);
+        }
+        let expected = match wanted {
+            None | Some(IfMatch::Any) => None,
+            Some(tags) => {
+                let version = self.0.submissions.look(id, |_, version, _| version).await?;
+                if !tags.contains(version) {
+                    return Err(Kind::PreconditionFailed.into());
+                }
+                Some(version)
+            }
+        };
+        let wish = Wish { command, cause: caller.cause(), once, expected };
+        changed(&self.0.submissions.send(id, wish).await?)
     }
 }

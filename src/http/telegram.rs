@@ -18,13 +18,17 @@ use super::{
 use crate::{
     access,
     app::App,
-    bots::coupon::{self, ReceiveError},
+    bots::{
+        Bot,
+        inbox::{self, ReceiveError},
+    },
     secrets::Secret,
 };
 
 pub(super) struct TelegramWebhook {
     pub(super) app: App,
     pub(super) secret: OnceCell<Secret>,
+    pub(super) forex_secret: OnceCell<Secret>,
 }
 
 /// What Telegram wants to hear.
@@ -67,8 +71,12 @@ impl<'a> ApiExtractor<'a> for Update {
         Some(MetaRequest { description: None, content: vec![content], required: true })
     }
 
-    async fn from_request(_: &'a Request, body: &mut RequestBody, _: ExtractParamOptions<()>) -> poem::Result<Self> {
-        Ok(Self(body::bytes(body).await?))
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        Ok(Self(body::bytes(request, body).await?))
     }
 }
 
@@ -88,15 +96,42 @@ impl TelegramWebhook {
         /// The update.
         update: Update,
     ) -> Answer<Json<Taken>> {
-        if self.app.telegram.is_none() {
+        self.take(Bot::Coupon, secret.0, &update).await
+    }
+
+    /// Take an update of the forex bot
+    ///
+    /// For Telegram only. Stored once however often it comes, and worked afterwards: 200 means that it is stored.
+    ///
+    /// Problems: webhook-secret, telegram-unavailable, not-an-update
+    #[oai(path = "/forex-telegram-webhook", method = "post", operation_id = "takeForexTelegramUpdate")]
+    async fn forex_update(
+        &self,
+        /// The secret that was registered with the webhook.
+        #[oai(name = "X-Telegram-Bot-Api-Secret-Token")]
+        secret: Header<Option<String>>,
+        /// The update.
+        update: Update,
+    ) -> Answer<Json<Taken>> {
+        self.take(Bot::Forex, secret.0, &update).await
+    }
+}
+
+impl TelegramWebhook {
+    async fn take(&self, bot: Bot, sent: Option<String>, update: &Update) -> Answer<Json<Taken>> {
+        let (client, secret) = match bot {
+            Bot::Coupon => (&self.app.telegram, &self.secret),
+            Bot::Forex => (&self.app.forex, &self.forex_secret),
+        };
+        if client.is_none() {
             return Err(Kind::TelegramUnavailable.into());
         }
-        let expected = self.secret.get_or_try_init(|| access::telegram_webhook_secret(&self.app)).await?;
-        let sent = secret.0.unwrap_or_default();
+        let expected = secret.get_or_try_init(|| access::telegram_webhook_secret(&self.app, bot)).await?;
+        let sent = sent.unwrap_or_default();
         if !bool::from(sent.as_bytes().ct_eq(expected.reveal().as_bytes())) {
             return Err(Kind::WebhookSecret.into());
         }
-        match coupon::receive(&self.app, &update.0).await {
+        match inbox::receive(&self.app, bot, &update.0).await {
             Ok(()) => Ok(Json(Taken { ok: true })),
             Err(ReceiveError::Update(error)) => {
                 Err(Problem::from(Kind::NotAnUpdate).with_error("body", error.to_string()))

@@ -27,7 +27,7 @@ use super::{
     params::{At, cursor, shows, usual_limit, usual_wait},
     problem::{Answer, Kind, Problem},
     template_json::{Choice, NewName, Sample, Template, TemplatePage},
-    upload::{PictureBody, Uploaded},
+    upload::{PATIENCE, PictureBody, Uploaded},
 };
 use crate::{app::App, cards as drawing, executor::Wish, integrations::storage::Key as ObjectKey};
 
@@ -210,7 +210,7 @@ impl Templates {
     ///
     /// As it was uploaded. It never changes: another picture is another template.
     ///
-    /// Problems: storage-unavailable
+    /// Problems: storage-unavailable, overloaded, stopping
     #[oai(path = "/templates/:id/image", method = "get", operation_id = "getTemplateImage")]
     async fn image(
         &self,
@@ -221,7 +221,8 @@ impl Templates {
         let (_, design) = self.design(id.0).await?;
         let object = design.picture.object;
         // Its turn, as it is in memory until it is sent; those that are sent are not counted.
-        let _turn = self.0.drawer.upload_turn().await.ok_or(Kind::Stopping)?;
+        let turn = tokio::time::timeout(PATIENCE, self.0.drawer.upload_turn()).await;
+        let _turn = turn.map_err(|_| Kind::Overloaded)?.ok_or(Kind::Stopping)?;
         let key = ObjectKey::new(object.clone()).map_err(internal)?;
         let bytes = self.0.storage.get(&key).await?.ok_or(drawing::CardError::Missing(object))?;
         Ok(Uploaded { bytes, media_type: design.picture.media_type.as_str() })

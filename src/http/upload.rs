@@ -13,13 +13,13 @@ use poem_openapi::{
 use tokio::time::Duration;
 
 use super::{
-    body::bytes_within,
+    body::{announced, bytes_within},
     problem::{Kind, Problem},
 };
 use crate::{app::App, cards::Turn};
 
 /// How long an upload waits until there is room for it. Each of those before it has half a minute to arrive.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a picture may be called.
 const TYPES: [&str; 3] = ["image/png", "image/jpeg", "image/svg+xml"];
@@ -63,18 +63,19 @@ impl<'a> ApiExtractor<'a> for PictureBody {
             let detail = "The body must be a picture, and its Content-Type image/png, image/jpeg or image/svg+xml.";
             return Err(Problem::from(Kind::MediaType).with_detail(detail).into());
         };
-        let declared = request.header(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > Background::MOST_BYTES as u64) {
+        // It does not wait for its turn, either.
+        if announced(request).is_some_and(|length| length > Background::MOST_BYTES as u64) {
             return Err(too_large().into());
         }
         // Added at the root of all that is served.
         let app = request.data::<App>().ok_or(Problem::from(Kind::Internal))?;
         let turn = tokio::time::timeout(PATIENCE, app.drawer.upload_turn());
         let turn = turn.await.map_err(|_| Problem::from(Kind::Overloaded))?.ok_or(Problem::from(Kind::Stopping))?;
-        let bytes = bytes_within(body, Background::MOST_BYTES).await.map_err(|problem| match problem.kind() {
-            Kind::BodyTooLarge => too_large(),
-            _ => problem,
-        })?;
+        let bytes =
+            bytes_within(request, body, Background::MOST_BYTES).await.map_err(|problem| match problem.kind() {
+                Kind::BodyTooLarge => too_large(),
+                _ => problem,
+            })?;
         Ok(Self { bytes, named, _turn: turn })
     }
 }

@@ -22,17 +22,22 @@ use teloxide::payloads::{
 use teloxide::types::{BotCommand, BotCommandScope, CallbackQueryId, ChatId, Recipient};
 
 mod answer;
+pub mod channel;
 mod error;
 pub(crate) mod html;
+mod link;
 mod message;
+mod standing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
 pub mod twin;
 pub mod update;
 
-pub use error::{Outage, TelegramError};
+pub use error::{ChatNumber, Outage, TelegramError};
+pub use link::{InviteLink, LinkName, LinkNameError};
 pub use message::{Button, MessageId, OutgoingMessage, PressData, PressDataError, TextFormat};
+pub use standing::{Rights, Standing};
 pub use teloxide::types::AllowedUpdate;
 
 const LIVE: &str = "https://api.telegram.org";

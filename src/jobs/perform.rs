@@ -14,22 +14,28 @@ use crate::{
             self,
             finished::{self, Finished},
         },
+        forex,
         texts::{self, Offer},
     },
     broadcasts::{audience, recipients},
-    cards::{self, Lacking},
+    cards::{self, CardError, Lacking},
     codes, coupons,
     executor::{SendError, Wish},
     feed,
     integrations::telegram::{OutgoingMessage, Telegram, TelegramError},
     log::Cause,
+    membership,
     rate::{self, Slot},
+    stripe,
 };
 
 /// Performs a job and answers the jobs that follow from it.
 pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<Vec<Job>, JobError> {
     match job {
         Job::CouponBotUpdate { body, .. } => coupon::work(app, claimed.correlation, claimed.created_at, body).await,
+        Job::ForexBotUpdate { body, .. } => forex::work(app, claimed.correlation, body).await,
+        Job::ForexMessage(message) => forex::send(app, message).await,
+        Job::PostSignal { stream, position } => forex::posting::post(app, stream, *position).await,
         Job::TelegramMessage(message) => send(app, message).await,
         Job::ConfirmRedemption { campaign, number, coupon, chat_id, language } => {
             let id = campaign.parse().map_err(|error: uuid::Error| JobError::fail(&error))?;
@@ -47,16 +53,35 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
             match telegram.answer_press(callback_id, text.as_deref()).await {
                 // Who pressed it has long stopped waiting.
                 Ok(()) | Err(TelegramError::TooLate { .. }) => Ok(vec![]),
+                Err(TelegramError::RetryAfter { delay, .. }) => Err(wait(app, delay).await),
+                // They will have when it is tried again after this.
+                Err(error) if error.is_transient() && claimed.attempts >= claimed.max_attempts => {
+                    tracing::info!(%error, "a press was not answered in time");
+                    Ok(vec![])
+                }
                 Err(error) if error.is_transient() => Err(JobError::retry(&error)),
                 Err(error) => Err(JobError::fail(&error)),
             }
         }
+        Job::ShowAdminMenu { chat_id } => {
+            let Some(telegram) = &app.telegram else { return Ok(vec![]) };
+            match coupon::show_admin_menu(telegram, *chat_id).await {
+                Ok(()) => Ok(vec![]),
+                Err(TelegramError::RetryAfter { delay, .. }) => Err(wait(app, delay).await),
+                Err(error) => Err(JobError::retry(&error)),
+            }
+        }
         Job::ConversationFinished { conversation, person, topic, answers, telegram } => {
             let finished = Finished { id: *conversation, person: PersonId(uuid(person)?), topic, answers, telegram };
-            finished::work(app, cause(claimed), finished).await
+            // It is they who do it, however late.
+            let cause = Cause { actor: format!("person:{person}").into(), ..cause(claimed) };
+            finished::work(app, cause, finished).await
         }
         Job::ShowSubmission { submission, version, submitted } => {
-            finished::show(app, uuid(submission)?, *version, submitted).await
+            finished::show(app, uuid(submission)?, *version, submitted, None).await
+        }
+        Job::ShowFailedSubmission { submission, version, reason } => {
+            finished::show_failed(app, uuid(submission)?, *version, reason).await
         }
         Job::FulfilSubmission { submission, position, submitted } => {
             finished::fulfil(app, cause(claimed), uuid(submission)?, *position, submitted).await
@@ -78,6 +103,37 @@ pub(super) async fn perform(app: &App, claimed: &Claimed, job: &Job) -> Result<V
                 return Err(JobError::Later { reason: "it is not time yet".to_owned(), after });
             }
             tell(app, claimed, broadcast, broadcast::Command::Due { send_at: *send_at, at: now }).await
+        }
+        Job::StripeEvent { event } => {
+            stripe::work(app, &cause(claimed), event).await?;
+            Ok(vec![])
+        }
+        Job::ApplyPlan { plan, prices, position } => {
+            membership::plan::apply(app, &cause(claimed), *plan, prices, *position).await?;
+            Ok(vec![])
+        }
+        Job::SyncSubscription { subscription, left } => {
+            membership::sync::sync(app, &cause(claimed), *subscription, *left).await
+        }
+        Job::IssueLink { subscription } => membership::link::issue(app, &cause(claimed), *subscription).await,
+        Job::RevokeLink { subscription, url, channel } => {
+            membership::link::revoke(app, *subscription, url.reveal(), *channel).await
+        }
+        Job::AnswerJoinRequest { seat, admit } => membership::join::answer(app, *seat, *admit).await,
+        Job::RemoveMember { seat, due } => membership::removal::remove(app, &cause(claimed), *seat, *due).await,
+        Job::TellSubscriber { subscription, user, notice } => {
+            membership::notice::write(app, *subscription, *user, *notice).await
+        }
+        Job::CheckDrift { run, repair, strangers } => {
+            membership::drift::check(app, &cause(claimed), *run, *repair, *strangers).await
+        }
+        Job::CancelAtStripe { subscription, stripe, when, position } => {
+            stripe::cancel::cancel(app, &cause(claimed), *subscription, stripe, *when, *position).await?;
+            Ok(vec![])
+        }
+        Job::RefundAtStripe { subscription, stripe, refund, position } => {
+            stripe::refund::refund(app, &cause(claimed), *subscription, stripe, refund, *position).await?;
+            Ok(vec![])
         }
         Job::AddressBroadcast { broadcast, position } => address(app, claimed, broadcast, *position).await,
         Job::ResendBroadcast { broadcast, number } => {
@@ -121,10 +177,7 @@ async fn deliver(
     };
     match sent {
         Ok(_) => Ok(vec![]),
-        Err(TelegramError::RetryAfter { delay, .. }) => {
-            rate::pause(&app.pool, delay).await.map_err(|error| JobError::retry(&error))?;
-            Err(JobError::Later { reason: "Telegram asks to wait".to_owned(), after: delay })
-        }
+        Err(TelegramError::RetryAfter { delay, .. }) => Err(wait(app, delay).await),
         Err(error @ TelegramError::RecipientGone { .. }) => {
             // Nothing to repeat and nobody to alarm: people block bots.
             tracing::info!(%error, "a message has no recipient");
@@ -133,6 +186,14 @@ async fn deliver(
         }
         Err(error) if error.is_transient() => Err(JobError::retry(&error)),
         Err(error) => Err(JobError::fail(&error)),
+    }
+}
+
+/// Lets no message out for as long as Telegram asks, and puts the job off for as long.
+async fn wait(app: &App, delay: Duration) -> JobError {
+    match rate::pause(&app.pool, delay).await {
+        Ok(()) => JobError::Later { reason: "Telegram asks to wait".to_owned(), after: delay },
+        Err(error) => JobError::retry(&error),
     }
 }
 
@@ -200,14 +261,20 @@ async fn card(
     language: Option<&str>,
 ) -> Result<Vec<Job>, JobError> {
     let (row, code) = held(app, campaign, coupon).await?;
+    let person = app.person_of_telegram(chat_id).await.map_err(|error| JobError::retry(&error))?;
+    let terms = coupons::terms(app, campaign, person, coupon).await.map_err(|error| JobError::retry(&error))?;
+    let terms = terms.unwrap_or(row.terms.0);
     // Before it is drawn: whoever has to wait draws in vain.
     let telegram = slot(app, chat_id).await?;
     let texts = texts::in_language(language);
     let holder_name = Some(holder_name.to_owned());
-    let drawn = cards::coupon(app, &row, code.clone(), holder_name, texts, Lacking::Ticket).await;
-    let picture = drawn.map_err(|error| JobError::retry(&error))?;
-    let benefit = row.terms.0.benefit.as_ref().map(|benefit| texts.benefit(benefit));
-    let offer = Offer { campaign: row.name, benefit, ends_at: row.terms.0.ends_at };
+    let drawn = cards::coupon(app, row.template, &terms, code.clone(), holder_name, texts, Lacking::Ticket).await;
+    let picture = drawn.map_err(|error| match error {
+        // As it will be the next time.
+        CardError::Link(_) | CardError::NoTemplate(_) | CardError::Layout(_) => JobError::fail(&error),
+        error => JobError::retry(&error),
+    })?;
+    let offer = Offer::new(&terms, texts);
     let message = OutgoingMessage { chat_id, text: texts.coupon_open(&code, &offer), ..OutgoingMessage::default() };
     deliver(app, telegram, &message, Some(picture)).await
 }

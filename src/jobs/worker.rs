@@ -13,8 +13,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Job, JobError, NewJob, enqueue, perform};
-use crate::{app::App, retry::Backoff, wake::Topic};
+use super::{
+    Job, JobError, NewJob, enqueue,
+    job::{self, LEAST_TRIES},
+    perform,
+};
+use crate::{app::App, retry::Backoff, stripe::events, wake::Topic};
 
 /// Jobs of one worker at a time.
 const SLOTS: usize = 32;
@@ -23,9 +27,8 @@ const SLOTS: usize = 32;
 const POLL: Duration = Duration::from_millis(250);
 /// How often a worker tries to write down what became of a job.
 const OUTCOME_TRIES: u32 = 5;
-/// Waits between tries grow from the first to the second.
+/// Waits between tries grow from this one.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// A job in this worker's hands.
 pub(super) struct Claimed {
@@ -38,6 +41,23 @@ pub(super) struct Claimed {
     pub(super) correlation: Uuid,
     pub(super) attempts: i32,
     pub(super) max_attempts: i32,
+    /// How long ago it was enqueued, by the database's clock.
+    age: Duration,
+}
+
+impl Claimed {
+    /// Whether this was its last try.
+    fn is_last_try(&self) -> bool {
+        let is_over = match self.job.as_ref().ok().and_then(Job::patience) {
+            Some(patience) => self.age > patience && self.attempts >= LEAST_TRIES,
+            None => false,
+        };
+        is_over || self.attempts >= self.max_attempts
+    }
+
+    fn longest_wait(&self) -> Duration {
+        self.job.as_ref().map_or(job::LONGEST_WAIT, Job::longest_wait)
+    }
 }
 
 /// Works jobs of some kinds in one process.
@@ -132,7 +152,8 @@ impl Worker {
                   order by j.run_at, j.id limit $3) \
              update jobs set attempts = attempts + 1, locked_by = $1, locked_until = now() + $2 * interval '1 second' \
                from due where jobs.id = due.id \
-             returning jobs.id, kind, payload::text as payload, lane, created_at, correlation_id, attempts, max_attempts",
+             returning jobs.id, kind, payload::text as payload, lane, created_at, correlation_id, attempts, max_attempts, \
+                       extract(epoch from now() - created_at)::float8 as age",
         )
         .bind(self.id)
         .bind(self.lease())
@@ -155,6 +176,7 @@ impl Worker {
                     created_at: row.try_get("created_at")?,
                     attempts: row.try_get("attempts")?,
                     max_attempts: row.try_get("max_attempts")?,
+                    age: Duration::try_from_secs_f64(row.try_get("age")?).unwrap_or_default(),
                     kind,
                 })
             })
@@ -175,7 +197,7 @@ impl Worker {
         let outcome = match &performed {
             Ok(_) => "done",
             Err(JobError::Later { .. }) => "later",
-            Err(JobError::Retry { .. }) if claimed.attempts < claimed.max_attempts => "retry",
+            Err(JobError::Retry { .. }) if !claimed.is_last_try() => "retry",
             Err(JobError::Retry { .. } | JobError::Fail { .. }) => "dead",
         };
         let kind = claimed.kind.as_str();
@@ -238,13 +260,13 @@ impl Worker {
         let wait = match error {
             JobError::Later { after, .. } => *after,
             JobError::Retry { after, .. } => {
-                Backoff::after(attempts, FIRST_WAIT, LONGEST_WAIT).max(after.unwrap_or_default())
+                Backoff::after(attempts, FIRST_WAIT, claimed.longest_wait()).max(after.unwrap_or_default())
             }
             JobError::Fail { .. } => Duration::ZERO,
         };
         let mut transaction = self.app.pool.begin().await?;
         lock_lane(&mut transaction, &claimed.lane).await?;
-        sqlx::query!(
+        let kept = sqlx::query!(
             "update jobs set locked_by = null, locked_until = null, last_error = $3, \
                              run_at = now() + $4 * interval '1 second', attempts = attempts - $5, \
                              dead_at = case when $6 then now() end \
@@ -258,6 +280,9 @@ impl Worker {
         )
         .execute(&mut *transaction)
         .await?;
+        if let (Ok(Job::StripeEvent { event }), true) = (&claimed.job, outcome == "dead" && kept.rows_affected() > 0) {
+            events::give_up(&mut transaction, event, &error.to_string(), self.app.clock.now()).await?;
+        }
         open_lane(&mut transaction, &claimed.lane).await?;
         transaction.commit().await
     }
@@ -296,12 +321,17 @@ impl Worker {
         .execute(&mut *connection)
         .await?;
         let buried: Vec<Option<String>> = sqlx::query_scalar(
-            "update jobs set dead_at = now(), locked_by = null, locked_until = null, \
-                    last_error = 'failed: the process died during the last try' \
-              where dead_at is null and attempts >= max_attempts and locked_until < now() and not id = any ($1) \
-             returning lane",
+            "with buried as ( \
+                 update jobs set dead_at = now(), locked_by = null, locked_until = null, last_error = $2 \
+                  where dead_at is null and attempts >= max_attempts and locked_until < now() and not id = any ($1) \
+                 returning kind, payload, lane), \
+             noted as ( \
+                 update stripe_events set outcome = 'given up: ' || $2, worked_at = now() from buried \
+                  where buried.kind = 'stripe_event' and stripe_events.id = buried.payload->>'event') \
+             select lane from buried",
         )
         .bind(held)
+        .bind("failed: the process died during the last try")
         .fetch_all(&mut *connection)
         .await?;
         for lane in buried {

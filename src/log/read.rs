@@ -137,6 +137,40 @@ impl Log {
         Ok(self.read(position - 1, 1).await?.pop())
     }
 
+    /// Which of these streams there are.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`].
+    pub async fn streams(&self, aggregate_type: &str, ids: &[String]) -> Result<Vec<String>, LogError> {
+        sqlx::query_scalar!(
+            "select aggregate_id from events where aggregate_type = $1 and aggregate_id = any ($2) and sequence = 1",
+            aggregate_type,
+            ids,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(unavailable("look streams up"))
+    }
+
+    /// The events of one kind that a feed has yet to consume, in order.
+    ///
+    /// # Errors
+    /// [`LogError::Unavailable`].
+    pub async fn unconsumed(
+        &self,
+        feed: &str,
+        aggregate_type: &str,
+        event_type: &str,
+    ) -> Result<Vec<Recorded>, LogError> {
+        let mut query: QueryBuilder<'_, Postgres> = QueryBuilder::new("select ");
+        query
+            .push(COLUMNS)
+            .push(" from events where position > coalesce((select position from checkpoints where feed = ");
+        query.push_bind(feed).push("), 0) and aggregate_type = ").push_bind(aggregate_type);
+        query.push(" and event_type = ").push_bind(event_type).push(" order by position");
+        query.build_query_as().fetch_all(&self.pool).await.map_err(unavailable("look events up"))
+    }
+
     /// A page of a selection, going on from `cursor`.
     ///
     /// # Errors

@@ -45,13 +45,22 @@ impl Reaction for FinishConversation {
                 version: event.sequence,
                 submitted: submitted.clone(),
             },
-            Fact::Submission(submission::Event::Fulfilled { .. } | submission::Event::Failed { .. })
+            Fact::Submission(submission::Event::Failed { reason, .. }) => Job::ShowFailedSubmission {
+                submission: event.stream.clone(),
+                version: event.sequence,
+                reason: reason.clone(),
+            },
+            Fact::Submission(submission::Event::Fulfilled { .. })
             | Fact::Campaign(_)
             | Fact::Code(_)
             | Fact::BotUser(_)
             | Fact::Broadcast(_)
             | Fact::Guard(_)
-            | Fact::Template(_) => return vec![],
+            | Fact::Template(_)
+            | Fact::Plan(_)
+            | Fact::Subscription(_)
+            | Fact::Member(_)
+            | Fact::Signal(_) => return vec![],
         };
         vec![NewJob::because_of(event, job)]
     }

@@ -62,7 +62,11 @@ impl Reaction for ConfirmRedemption {
             | Fact::Guard(_)
             | Fact::Conversation(_)
             | Fact::Submission(_)
-            | Fact::Template(_) => vec![],
+            | Fact::Template(_)
+            | Fact::Plan(_)
+            | Fact::Subscription(_)
+            | Fact::Member(_)
+            | Fact::Signal(_) => vec![],
         }
     }
 }

@@ -47,7 +47,11 @@ impl Reaction for ReleaseCode {
             | Fact::Guard(_)
             | Fact::Conversation(_)
             | Fact::Submission(_)
-            | Fact::Template(_) => vec![],
+            | Fact::Template(_)
+            | Fact::Plan(_)
+            | Fact::Subscription(_)
+            | Fact::Member(_)
+            | Fact::Signal(_) => vec![],
         }
     }
 }

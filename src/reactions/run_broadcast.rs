@@ -40,7 +40,11 @@ impl Reaction for RunBroadcast {
             | Fact::Guard(_)
             | Fact::Conversation(_)
             | Fact::Submission(_)
-            | Fact::Template(_) => return vec![],
+            | Fact::Template(_)
+            | Fact::Plan(_)
+            | Fact::Subscription(_)
+            | Fact::Member(_)
+            | Fact::Signal(_) => return vec![],
         };
         vec![NewJob::because_of(event, job)]
     }

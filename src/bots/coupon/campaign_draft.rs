@@ -87,11 +87,7 @@ pub(super) fn wants_it_open(answers: &[String]) -> bool {
 pub(super) fn summary(answers: &[String], texts: &dyn Texts) -> String {
     let terms = terms(answers);
     let code = terms.code.as_ref().map(CodeText::as_str).unwrap_or_default();
-    let offer = Offer {
-        campaign: terms.name.clone(),
-        benefit: terms.benefit.as_ref().map(|benefit| texts.benefit(benefit)),
-        ends_at: terms.ends_at,
-    };
+    let offer = Offer::new(&terms, texts);
     texts.campaign_summary(code, &offer, terms.total_limit, terms.limit_per_person)
 }
 
@@ -134,10 +130,11 @@ fn amount(text: &str) -> Option<Benefit> {
 /// `2027-01-31` (to the end of the day), or with a time; UTC.
 fn end(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim_end_matches("UTC").trim();
-    if let Ok(day) = NaiveDate::parse_from_str(text, "%Y-%m-%d") {
-        return Some(day.succ_opt()?.and_time(NaiveTime::MIN).and_utc());
-    }
-    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok()?.and_utc();
+    let time = match NaiveDate::parse_from_str(text, "%Y-%m-%d") {
+        Ok(day) => day.succ_opt()?.and_time(NaiveTime::MIN),
+        Err(_) => NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").ok()?,
+    };
+    let time = time.and_utc();
     projections::page::is_usual(&time).then_some(time)
 }
 
@@ -186,6 +183,7 @@ mod tests {
         let ends = ["Gold", "GOLD10", "10%", "-", "-"];
         assert_eq!(given(CampaignStep::EndsAt, &ends, "2026-11-24 12:00"), Given::Wrong, "it is over");
         assert_eq!(given(CampaignStep::EndsAt, &ends, "tomorrow"), Given::Wrong);
+        assert_eq!(given(CampaignStep::EndsAt, &ends, "+99999-12-31"), Given::Wrong, "no date of a calendar");
         let midnight = Given::Good("2026-11-25T00:00:00+00:00".to_owned());
         assert_eq!(given(CampaignStep::EndsAt, &ends, "2026-11-24"), midnight);
     }

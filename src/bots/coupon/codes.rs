@@ -32,20 +32,20 @@ pub(super) async fn redeem(turn: &Turn<'_>, typed: &str) -> Result<Vec<Job>, Job
     if let Some(reply) = locked_out(turn).await? {
         return Ok(reply);
     }
+    let wish = |found: Found| {
+        let redemption =
+            Redemption { id: turn.app.clock.new_id(), telegram: Some(turn.telegram()), source: Source::Bot };
+        let command = campaign::Command::Redeem { redemption, asked: asked(turn, found) };
+        Wish { command, cause: turn.cause(), once: Some(once.clone()), expected: None }
+    };
+    if typed.len() <= LONGEST_CODE
+        && coupons::send_remembered(turn.app, typed, wish).await.map_err(|error| retry(&error))?.is_some()
+    {
+        return Ok(vec![]);
+    }
     let found = find(turn, typed).await?;
-    let answer = match found {
-        Some(Found { campaign, coupon }) => {
-            let command = campaign::Command::Redeem {
-                redemption: Redemption {
-                    id: turn.app.clock.new_id(),
-                    telegram: Some(turn.telegram()),
-                    source: Source::Bot,
-                },
-                asked: asked(turn, coupon),
-            };
-            let wish = Wish { command, cause: turn.cause(), once: Some(once), expected: None };
-            turn.app.campaigns.send(&campaign.to_string(), wish).await
-        }
+    let answer = match &found {
+        Some(found) => turn.app.campaigns.send(&found.campaign.to_string(), wish(found.clone())).await,
         // Nobody holds it now; but this update may have been worked when somebody did.
         None => match turn.app.campaigns.answered(&once).await {
             Ok(Some(done)) => Ok(done),
@@ -59,8 +59,8 @@ pub(super) async fn redeem(turn: &Turn<'_>, typed: &str) -> Result<Vec<Job>, Job
         Err(error) => return Err(retry(&error)),
     };
     match found {
-        Some(found) if refusal == campaign::Refusal::Unanswered => begin_questions(turn, found).await,
-        found => refused(turn, found.map(|found| found.campaign), typed, &refusal).await,
+        Some(found) if refusal == campaign::Refusal::Unanswered => begin_questions(turn, found, typed).await,
+        found => refused(turn, found, typed, &refusal).await,
     }
 }
 
@@ -70,34 +70,34 @@ pub(super) async fn check(turn: &Turn<'_>, typed: &str) -> Result<Vec<Job>, JobE
     if let Some(reply) = locked_out(turn).await? {
         return Ok(reply);
     }
-    let Some(Found { campaign, coupon }) = find(turn, typed).await? else { return unknown(turn, typed).await };
-    let asked = asked(turn, coupon);
+    let Some(found) = find(turn, typed).await? else { return unknown(turn, typed).await };
+    let campaign = found.campaign;
+    let asked = asked(turn, found.clone());
     let stream = campaign.to_string();
-    let looked =
-        turn.app.campaigns.look(&stream, |campaign, _, _| (campaign.check(&asked), campaign.terms_for(&asked)));
+    let looked = turn
+        .app
+        .campaigns
+        .look(&stream, |campaign, _, _| (campaign.check(&asked), campaign.terms_for(asked.person, asked.coupon)));
     let code = typed.to_uppercase();
-    let button = button(turn.texts.redeem_button(), input::redeem_data(&code));
-    let buttons = button.into_iter().map(|button| vec![button]).collect();
+    let offer = |terms| Offer::new(terms, turn.texts);
     match looked.await.map_err(|error| JobError::retry(&error))? {
-        (Ok(terms), _) => Ok(turn.ask(turn.texts.good(&code, &offer(turn, &terms)), buttons)),
+        (Ok(terms), _) => Ok(good(turn, &code, |code| turn.texts.good(code, &offer(&terms)))),
         (Err(campaign::Refusal::Unanswered), Some(terms)) => {
-            Ok(turn.ask(turn.texts.good_with_questions(&code, &offer(turn, &terms)), buttons))
+            Ok(good(turn, &code, |code| turn.texts.good_with_questions(code, &offer(&terms))))
         }
-        (Err(refusal), _) => refused(turn, Some(campaign), typed, &refusal).await,
+        (Err(refusal), _) => refused(turn, Some(found), typed, &refusal).await,
     }
 }
 
-/// A campaign as people read of it.
-pub(super) fn offer(turn: &Turn<'_>, terms: &campaign::Terms) -> Offer {
-    Offer {
-        campaign: terms.name.clone(),
-        benefit: terms.benefit.as_ref().map(|benefit| turn.texts.benefit(benefit)),
-        ends_at: terms.ends_at,
-    }
+/// Says that a code is good, with a button that redeems it.
+fn good(turn: &Turn<'_>, code: &str, say: impl FnOnce(&str) -> String) -> Vec<Job> {
+    let button = button(turn.texts.redeem_button(), input::redeem_data(code));
+    turn.ask(say(code), button.into_iter().map(|button| vec![button]).collect())
 }
 
-fn asked(turn: &Turn<'_>, coupon: Option<aggregates::UniqueCode>) -> Asked {
-    Asked { person: turn.person, coupon, reservation: None, spend: None, submission: None, at: turn.at }
+fn asked(turn: &Turn<'_>, found: Found) -> Asked {
+    let Found { coupon, code, .. } = found;
+    Asked { person: turn.person, coupon, code, reservation: None, spend: None, submission: None, at: turn.at }
 }
 
 async fn find(turn: &Turn<'_>, typed: &str) -> Result<Option<Found>, JobError> {
@@ -122,17 +122,38 @@ async fn unknown(turn: &Turn<'_>, typed: &str) -> Result<Vec<Job>, JobError> {
     missed(turn, miss, None).await
 }
 
+/// Writes down that a code is no good, and says so. Of what is wrong with it only
+/// they hear who have it.
 async fn refused(
     turn: &Turn<'_>,
-    campaign: Option<Uuid>,
+    found: Option<Found>,
     typed: &str,
     refusal: &campaign::Refusal,
 ) -> Result<Vec<Job>, JobError> {
-    let reply = missed(turn, Miss::of(refusal).unwrap_or(Miss::Unknown), campaign).await?;
-    Ok(match refusal {
-        campaign::Refusal::PersonLimit { limit } => turn.say(turn.texts.redeemed_before(&typed.to_uppercase(), *limit)),
-        _ => reply,
-    })
+    use campaign::Refusal::{CodeUsed, PersonLimit};
+    let campaign = found.as_ref().map(|found| found.campaign);
+    let unique = match (found, refusal) {
+        (Some(Found { campaign, coupon: Some(coupon), .. }), CodeUsed | PersonLimit { .. }) => {
+            let holds = coupons::holds(turn.app, turn.person, campaign, coupon).await;
+            Some(holds.map_err(|error| JobError::retry(&error))?)
+        }
+        _ => None,
+    };
+    let (texts, code) = (turn.texts, typed.to_uppercase());
+    let (miss, said) = match (refusal, unique) {
+        (CodeUsed, Some(held)) if held.redeemed => (Miss::PersonLimit, Some(texts.used_before(&code))),
+        (&PersonLimit { limit, period }, None) => {
+            (Miss::PersonLimit, Some(texts.redeemed_before(&code, limit, period)))
+        }
+        (&PersonLimit { limit, period }, Some(held)) if held.given => {
+            (Miss::PersonLimit, Some(texts.others_redeemed_before(limit, period)))
+        }
+        // Nobody used it, and whoever found it is not to learn that it is good.
+        (PersonLimit { .. }, Some(_)) => (Miss::OverLimit, None),
+        (refusal, _) => (Miss::of(refusal).unwrap_or(Miss::Unknown), None),
+    };
+    let reply = missed(turn, miss, campaign).await?;
+    Ok(said.map_or(reply, |said| turn.say(said)))
 }
 
 /// Writes a miss down and answers what everybody is answered.
@@ -150,19 +171,21 @@ async fn missed(turn: &Turn<'_>, miss: Miss, campaign: Option<Uuid>) -> Result<V
 }
 
 /// Asks what the campaign wants to know.
-async fn begin_questions(turn: &Turn<'_>, found: Found) -> Result<Vec<Job>, JobError> {
-    let stream = found.campaign.to_string();
-    let asked = asked(turn, found.coupon);
-    let terms = turn.app.campaigns.look(&stream, |campaign, _, _| campaign.terms_for(&asked)).await;
+async fn begin_questions(turn: &Turn<'_>, found: Found, typed: &str) -> Result<Vec<Job>, JobError> {
+    let Found { campaign, coupon, .. } = found;
+    let terms = coupons::terms(turn.app, campaign, turn.person, coupon).await;
     let Some(terms) = terms.map_err(|error| JobError::retry(&error))? else { return Ok(vec![]) };
-    let submission = turn.app.submission(found.campaign, turn.person).await.map_err(|error| JobError::retry(&error))?;
+    if terms.questions.is_empty() {
+        // They were taken away since it was refused for them.
+        return Ok(good(turn, &typed.to_uppercase(), |code| turn.texts.good(code, &Offer::new(&terms, turn.texts))));
+    }
+    let submission = turn.app.submission(campaign, turn.person).await.map_err(|error| JobError::retry(&error))?;
     let stream = submission.to_string();
     let status = turn.app.submissions.look(&stream, |submission, _, _| submission.status()).await;
     if let Some(Status::Pending | Status::Approved) = status.map_err(|error| JobError::retry(&error))? {
         return Ok(turn.say(turn.texts.submitted_before(&terms.name)));
     }
-    let topic =
-        Topic::Submission { campaign: found.campaign, coupon: found.coupon, questions: terms.questions.clone() };
+    let topic = Topic::Submission { campaign, coupon, questions: terms.questions.clone() };
     let mut replies = turn.say(turn.texts.questions_begin(&terms.name, terms.questions.len()));
     replies.extend(talk::begin(turn, topic).await?);
     Ok(replies)

@@ -2,7 +2,7 @@
 //! looked at.
 
 use aggregates::{
-    BotUser, PersonId, Personal, TelegramUser, broadcast,
+    BotUser, PersonId, Personal, Submission, TelegramUser, broadcast,
     campaign::{self, Asked, Redemption, Source},
     conversation::Topic,
     submission::{self, Answer, Submitted},
@@ -94,11 +94,36 @@ async fn decide(
     }
 }
 
-/// Shows admins what somebody answered, with buttons to decide on it.
+/// Shows admins what they approved in vain, with buttons to decide on it again;
+/// the earlier buttons are of a version that is over.
 ///
 /// # Errors
 /// [`JobError`].
-pub(crate) async fn show(app: &App, id: Uuid, version: i64, submitted: &Submitted) -> Result<Vec<Job>, JobError> {
+pub(crate) async fn show_failed(app: &App, id: Uuid, version: i64, reason: &str) -> Result<Vec<Job>, JobError> {
+    let stream = id.to_string();
+    let look = app.submissions.look(&stream, |submission, now, _| match submission {
+        Submission::Pending(submitted) if now == version => Some(submitted.clone()),
+        _ => None,
+    });
+    match look.await.map_err(|error| JobError::retry(&error))? {
+        Some(submitted) => show(app, id, version, &submitted, Some(reason)).await,
+        // Somebody has decided on it since.
+        None => Ok(vec![]),
+    }
+}
+
+/// Shows admins what somebody answered, with buttons to decide on it, and why an
+/// approval before came to nothing, if one did.
+///
+/// # Errors
+/// [`JobError`].
+pub(crate) async fn show(
+    app: &App,
+    id: Uuid,
+    version: i64,
+    submitted: &Submitted,
+    failed: Option<&str>,
+) -> Result<Vec<Job>, JobError> {
     let campaign = name(app, submitted.campaign).await?;
     let who = submitted.telegram.reveal().name.clone().unwrap_or_default();
     let mut jobs = vec![];
@@ -114,9 +139,10 @@ pub(crate) async fn show(app: &App, id: Uuid, version: i64, submitted: &Submitte
         let [approve, reject] = texts.submission_choices();
         let buttons =
             [button(approve, input::approve_data(id, version)), button(reject, input::reject_data(id, version))];
+        let failed = failed.map(|reason| texts.approval_failed(reason) + "\n\n").unwrap_or_default();
         jobs.push(Job::TelegramMessage(OutgoingMessage {
             chat_id: *admin,
-            text: cut(&texts.submission(&campaign, &who, submitted.answers.reveal())),
+            text: cut(&(failed + &texts.submission(&campaign, &who, submitted.answers.reveal()))),
             buttons: vec![buttons.into_iter().flatten().collect()],
             ..OutgoingMessage::default()
         }));
@@ -180,7 +206,7 @@ async fn draft(app: &App, cause: Cause, finished: &Finished<'_>, texts: &dyn Tex
             let link = link.and_then(|bot| cards::deep_link(&bot.username, &code).ok());
             Ok(texts.opened(&name, &code, link.as_deref()))
         }
-        Err(ActivateError::CodeInUse { .. }) => Ok(texts.code_taken(&code)),
+        Err(ActivateError::CodeInUse { .. } | ActivateError::CodeImported { .. }) => Ok(texts.code_taken(&code)),
         Err(error @ ActivateError::Campaign(SendError::Refused(_))) => Err(JobError::fail(&error)),
         Err(error) => Err(JobError::retry(&error)),
     }
@@ -226,6 +252,7 @@ pub(crate) async fn fulfil(
         asked: Asked {
             person: submitted.person,
             coupon: submitted.coupon,
+            code: None,
             reservation: None,
             spend: None,
             submission: Some(id),

@@ -1,8 +1,8 @@
 //! What there is, and what somebody has.
 
 use aggregates::{
-    UniqueCode,
-    campaign::{Audience, Status},
+    Campaign, UniqueCode,
+    campaign::{Asked, Audience, Refusal, Status, Terms},
 };
 use projections::{
     campaigns::{self, Filter, Sort},
@@ -11,7 +11,8 @@ use projections::{
 use uuid::Uuid;
 
 use super::{
-    Replies, codes,
+    super::texts::Offer,
+    Replies,
     input::card_data,
     turn::{Turn, button},
 };
@@ -37,7 +38,7 @@ pub(super) async fn campaigns(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
         .filter(|terms| terms.starts_at.is_none_or(|starts_at| starts_at <= turn.at))
         .filter(|terms| terms.ends_at.is_none_or(|ends_at| turn.at < ends_at))
         .take(SHOWN as usize)
-        .map(|terms| turn.texts.offer(&codes::offer(turn, terms)))
+        .map(|terms| turn.texts.offer(&Offer::new(terms, turn.texts)))
         .collect();
     Ok(match offers.is_empty() {
         true => turn.say(turn.texts.no_campaigns()),
@@ -52,16 +53,21 @@ pub(super) async fn coupons(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
     for coupon in held {
         let found = campaigns::find(&turn.app.pool, coupon.campaign_id).await;
         let Some(row) = found.map_err(|error| JobError::retry(&error))? else { continue };
-        let code = match unique(&coupon) {
+        let unique = unique(&coupon);
+        let code = match unique {
             Some(unique) => coupons::text(turn.app, unique).await.map_err(|error| JobError::retry(&error))?,
             None => row.code.clone(),
         };
         let Some(code) = code else { continue };
         lines.push(match coupon.redeemed_at {
             Some(at) => turn.texts.coupon_redeemed(&code, &row.name, at),
-            None => turn.texts.coupon_open(&code, &codes::offer(turn, &row.terms.0)),
+            None => match good_for(turn, row.id, unique).await? {
+                Some(terms) => turn.texts.coupon_open(&code, &Offer::new(&terms, turn.texts)),
+                // Nothing to come for.
+                None => continue,
+            },
         });
-        let data = card_data(coupon.campaign_id, unique(&coupon));
+        let data = card_data(row.id, unique);
         buttons.extend(button(turn.texts.card_button(&row.name), data).map(|button| vec![button]));
     }
     Ok(match lines.is_empty() {
@@ -70,11 +76,36 @@ pub(super) async fn coupons(turn: &Turn<'_>) -> Result<Vec<Job>, JobError> {
     })
 }
 
+/// The terms of a coupon that was given to somebody; none when it is good for nothing
+/// any more, whatever is still to be done or waited for.
+async fn good_for(turn: &Turn<'_>, campaign: Uuid, coupon: Option<UniqueCode>) -> Result<Option<Terms>, JobError> {
+    let asked = Asked {
+        person: turn.person,
+        coupon,
+        code: None,
+        reservation: None,
+        spend: None,
+        submission: None,
+        at: turn.at,
+    };
+    let look = |campaign: &Campaign| {
+        let lost = match campaign.check(&asked) {
+            Err(Refusal::Status { status, .. }) => matches!(status, Status::Ended | Status::Archived),
+            Err(Refusal::Over { .. } | Refusal::CodeUsed | Refusal::CodeRevoked | Refusal::OtherKindOfCode) => true,
+            Ok(_) | Err(_) => false,
+        };
+        if lost { None } else { campaign.terms_for(turn.person, coupon) }
+    };
+    let looked = turn.app.campaigns.look(&campaign.to_string(), |campaign, _, _| look(campaign)).await;
+    looked.map_err(|error| JobError::retry(&error))
+}
+
 /// The card of a coupon, for who has it.
 pub(super) async fn card(turn: &Turn<'_>, campaign: Uuid, coupon: Option<UniqueCode>) -> Result<Replies, JobError> {
     let theirs = held::holds(&turn.app.pool, turn.person.0, campaign, coupon).await;
+    let theirs = theirs.map_err(|error| JobError::retry(&error))?;
     // A button can be forged; a card is for who holds the coupon.
-    if !theirs.map_err(|error| JobError::retry(&error))? {
+    if !theirs.given && !theirs.redeemed {
         return Ok(Replies { jobs: vec![], notice: Some(turn.texts.button_is_old()) });
     }
     Ok(vec![Job::CouponCard {

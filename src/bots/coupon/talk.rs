@@ -146,7 +146,7 @@ async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> 
         Topic::Broadcast => match (BroadcastStep::ALL.get(step), given) {
             (Some(BroadcastStep::Text), Given::Text(text)) => match admin::letter(text) {
                 Ok(_) => Answer::Good(text.to_owned()),
-                Err(reason) => Answer::Wrong(turn.texts.broadcast_wrong(&reason)),
+                Err(reason) => Answer::Wrong(turn.texts.broadcast_wrong(&short(&reason))),
             },
             (Some(BroadcastStep::Confirm), Given::Button(0)) => Answer::Good("send".to_owned()),
             (Some(BroadcastStep::Confirm), Given::Button(1)) => Answer::Discard,
@@ -159,6 +159,16 @@ async fn interpret(turn: &Turn<'_>, open: &Open, step: usize, input: &Input) -> 
             Given::Button(_) => Answer::Old,
         },
     })
+}
+
+/// As much of a reason as fits on a message: it quotes what it is about, which may be
+/// all that an admin wrote.
+fn short(reason: &str) -> String {
+    const MOST: usize = 300;
+    match reason.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{}…", &reason[..end]),
+        None => reason.to_owned(),
+    }
 }
 
 /// How a question was answered.

@@ -106,6 +106,8 @@ pub(super) fn reused() -> JobError {
 pub(super) fn retry<R: std::error::Error>(error: &SendError<R>) -> JobError {
     match error {
         SendError::KeyReused => reused(),
+        // It is the same for ever, and the person's next messages must not wait for it.
+        SendError::Refused(_) => JobError::fail(error),
         SendError::Log(log) if matches!(**log, LogError::Unstorable { .. }) => JobError::fail(error),
         _ => JobError::retry(error),
     }

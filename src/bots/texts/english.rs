@@ -1,6 +1,10 @@
 //! English.
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
+use aggregates::{
+    campaign::{Benefit, Period},
+    conversation::CampaignStep,
+    submission::Answer,
+};
 use chrono::{DateTime, Utc};
 
 use super::{Numbers, Offer, Texts, percent};
@@ -9,6 +13,26 @@ pub(super) struct English;
 
 fn plural(count: i64, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// The period that it is.
+const fn now(period: Period) -> &'static str {
+    match period {
+        Period::Ever => "",
+        Period::Day => " today",
+        Period::Week => " this week",
+        Period::Month => " this month",
+    }
+}
+
+/// Each such period.
+const fn a_period(period: Period) -> &'static str {
+    match period {
+        Period::Ever => "",
+        Period::Day => " a day",
+        Period::Week => " a week",
+        Period::Month => " a month",
+    }
 }
 
 impl Texts for English {
@@ -88,12 +112,25 @@ impl Texts for English {
         format!("Done! {code} is redeemed.\n\n{campaign}\nRedemption no. {number}")
     }
 
-    fn redeemed_before(&self, code: &str, limit: u32) -> String {
-        if limit == 1 {
-            format!("You have redeemed {code} already. It can be used once by each person.")
-        } else {
-            format!("You have redeemed {code} {limit} times already, which is as often as it goes.")
+    fn redeemed_before(&self, code: &str, limit: u32, period: Period) -> String {
+        let (when, each) = (now(period), a_period(period));
+        match limit {
+            1 => format!("You have redeemed {code} already{when}. It can be used once{each} by each person."),
+            _ => format!("You have redeemed {code} {limit} times{when} already, which is as often as it goes{each}."),
         }
+    }
+
+    fn used_before(&self, code: &str) -> String {
+        format!("You have redeemed {code} already. It can be used only once.")
+    }
+
+    fn others_redeemed_before(&self, limit: u32, period: Period) -> String {
+        let coupons = plural(limit.into(), "such coupon", "such coupons");
+        format!(
+            "You have redeemed {coupons}{} already, which is as many as it can be{}.",
+            now(period),
+            a_period(period)
+        )
     }
 
     fn not_redeemable(&self) -> &'static str {
@@ -278,6 +315,10 @@ impl Texts for English {
 
     fn approved(&self) -> &'static str {
         "Approved. The coupon is being redeemed."
+    }
+
+    fn approval_failed(&self, reason: &str) -> String {
+        format!("It was approved, but the coupon could not be redeemed: {reason}. It is to be decided on again.")
     }
 
     fn why_rejected(&self) -> &'static str {

@@ -1,6 +1,10 @@
 //! Russian.
 
-use aggregates::{campaign::Benefit, conversation::CampaignStep, submission::Answer};
+use aggregates::{
+    campaign::{Benefit, Period},
+    conversation::CampaignStep,
+    submission::Answer,
+};
 use chrono::{DateTime, Datelike, Utc};
 
 use super::{Numbers, Offer, Texts, percent};
@@ -8,7 +12,7 @@ use super::{Numbers, Offer, Texts, percent};
 pub(super) struct Russian;
 
 /// A number with its noun: 1 день, 2 дня, 5 дней (CLDR's plural rules for `ru`).
-fn plural(count: i64, one: &str, few: &str, many: &str) -> String {
+pub(super) fn plural(count: i64, one: &str, few: &str, many: &str) -> String {
     let noun = match (count % 10, count % 100) {
         (1, tens) if tens != 11 => one,
         (2..=4, tens) if !(12..=14).contains(&tens) => few,
@@ -17,7 +21,7 @@ fn plural(count: i64, one: &str, few: &str, many: &str) -> String {
     format!("{count} {noun}")
 }
 
-fn date(time: DateTime<Utc>) -> String {
+pub(super) fn date(time: DateTime<Utc>) -> String {
     const MONTHS: [&str; 12] = [
         "января",
         "февраля",
@@ -33,6 +37,15 @@ fn date(time: DateTime<Utc>) -> String {
         "декабря",
     ];
     format!("{} {} {}", time.day(), MONTHS[time.month0() as usize], time.year())
+}
+
+const fn no_more(period: Period) -> &'static str {
+    match period {
+        Period::Ever => "больше нельзя",
+        Period::Day => "сегодня больше нельзя",
+        Period::Week => "на этой неделе больше нельзя",
+        Period::Month => "в этом месяце больше нельзя",
+    }
 }
 
 impl Texts for Russian {
@@ -114,12 +127,27 @@ impl Texts for Russian {
         format!("Готово! Код {code} активирован.\n\n{campaign}\nАктивация № {number}")
     }
 
-    fn redeemed_before(&self, code: &str, limit: u32) -> String {
+    fn redeemed_before(&self, code: &str, limit: u32, period: Period) -> String {
         if limit == 1 {
-            format!("Вы уже активировали {code}. Каждый может использовать его один раз.")
+            let (when, each) = match period {
+                Period::Ever => ("", ""),
+                Period::Day => (" сегодня", " в день"),
+                Period::Week => (" на этой неделе", " в неделю"),
+                Period::Month => (" в этом месяце", " в месяц"),
+            };
+            format!("Вы уже активировали {code}{when}. Каждый может использовать его один раз{each}.")
         } else {
-            format!("Вы уже активировали {code} {} – больше нельзя.", plural(limit.into(), "раз", "раза", "раз"))
+            format!("Вы уже активировали {code} {} – {}.", plural(limit.into(), "раз", "раза", "раз"), no_more(period))
         }
+    }
+
+    fn used_before(&self, code: &str) -> String {
+        format!("Вы уже активировали {code}. Его можно использовать только один раз.")
+    }
+
+    fn others_redeemed_before(&self, limit: u32, period: Period) -> String {
+        let coupons = plural(limit.into(), "такой купон", "таких купона", "таких купонов");
+        format!("Вы уже активировали {coupons} – {}.", no_more(period))
     }
 
     fn not_redeemable(&self) -> &'static str {
@@ -309,6 +337,10 @@ impl Texts for Russian {
 
     fn approved(&self) -> &'static str {
         "Одобрено. Купон активируется."
+    }
+
+    fn approval_failed(&self, reason: &str) -> String {
+        format!("Заявка была одобрена, но купон не удалось активировать: {reason}. Решите ещё раз.")
     }
 
     fn why_rejected(&self) -> &'static str {

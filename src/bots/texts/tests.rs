@@ -26,6 +26,35 @@ fn benefits_read_as_people_say_them() {
 }
 
 #[test]
+fn a_limit_is_told_with_its_period() {
+    for (limit, period, english, russian) in [
+        (
+            1,
+            Period::Ever,
+            "You have redeemed A already. It can be used once by each person.",
+            "Вы уже активировали A. Каждый может использовать его один раз.",
+        ),
+        (
+            1,
+            Period::Week,
+            "You have redeemed A already this week. It can be used once a week by each person.",
+            "Вы уже активировали A на этой неделе. Каждый может использовать его один раз в неделю.",
+        ),
+        (
+            2,
+            Period::Day,
+            "You have redeemed A 2 times today already, which is as often as it goes a day.",
+            "Вы уже активировали A 2 раза – сегодня больше нельзя.",
+        ),
+    ] {
+        assert_eq!(in_language(None).redeemed_before("A", limit, period), english);
+        assert_eq!(in_language(Some("ru")).redeemed_before("A", limit, period), russian);
+    }
+    let russian = in_language(Some("ru")).others_redeemed_before(2, Period::Month);
+    assert_eq!(russian, "Вы уже активировали 2 таких купона – в этом месяце больше нельзя.");
+}
+
+#[test]
 fn the_language_of_the_client_is_spoken() {
     let russian = in_language(Some("ru-RU")).stopped();
     assert_eq!(in_language(Some("RU")).stopped(), russian);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{Outage, TelegramError};
+use super::error::{ChatNumber, Outage, TelegramError};
 
 /// The wait when Telegram says "too many" but not for how long.
 const DEFAULT_DELAY: u64 = 5;
@@ -41,6 +41,7 @@ struct Failure {
 #[derive(Deserialize, Default)]
 struct Parameters {
     retry_after: Option<u64>,
+    migrate_to_chat_id: Option<i64>,
 }
 
 pub(super) fn read<T: DeserializeOwned>(operation: &'static str, status: u16, body: &[u8]) -> Result<T, TelegramError> {
@@ -57,6 +58,9 @@ pub(super) fn read<T: DeserializeOwned>(operation: &'static str, status: u16, bo
         let words: String = failure.description.chars().take(200).collect();
         if words.is_empty() { format!("status {code} without a reason") } else { words }
     };
+    if let (400, Some(to)) = (code, failure.parameters.migrate_to_chat_id) {
+        return Err(TelegramError::Moved { operation, to: ChatNumber(to) });
+    }
     Err(match code {
         429 => TelegramError::RetryAfter {
             operation,
@@ -87,6 +91,11 @@ fn says_ok(body: &[u8]) -> bool {
 /// Whether a refusal says that the message is as it was to become.
 pub(super) fn says_unchanged(reason: &str) -> bool {
     contains(reason, &["message is not modified"])
+}
+
+/// Whether a refusal says that the message is none that the bot may edit.
+pub(super) fn says_not_ours(reason: &str) -> bool {
+    contains(reason, &["message can't be edited", "message_author_required"])
 }
 
 fn contains(description: &str, phrases: &[&str]) -> bool {
@@ -160,6 +169,15 @@ mod tests {
         }
         assert!(says_unchanged("Bad Request: message is not modified: specified new message content and so on"));
         assert!(!says_unchanged("Bad Request: message can't be edited"));
+    }
+
+    #[test]
+    fn a_group_that_became_a_supergroup_tells_its_new_number() {
+        let body = r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001234}}"#;
+        let error = failed(400, body);
+        assert!(matches!(error, TelegramError::Moved { to: ChatNumber(-1_001_234), .. }), "{error:?}");
+        assert!(!error.is_transient() && !error.may_have_been_delivered());
+        assert!(!format!("{error} {error:?}").contains("1234"));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! What can go wrong when we call Telegram, sorted by what to do about it.
 
+use std::fmt;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// Why a call to Telegram failed. No variant holds the token, a chat id or a text.
+/// Why a call to Telegram failed. No variant shows the token, a chat id or a text.
 #[derive(Debug, Error)]
 pub enum TelegramError {
     /// We are too fast. The whole bot is refused until the delay has passed.
@@ -33,6 +34,14 @@ pub enum TelegramError {
         /// Telegram's words.
         reason: String,
     },
+    /// The group has become a supergroup, which has another number. Final for this one.
+    #[error("Telegram {operation}: the chat has another number now")]
+    Moved {
+        /// The method that was called.
+        operation: &'static str,
+        /// The number.
+        to: ChatNumber,
+    },
     /// The request is wrong and will be wrong again.
     #[error("Telegram {operation}: rejected: {reason}")]
     Rejected {
@@ -49,6 +58,17 @@ pub enum TelegramError {
         /// What came instead of an answer.
         source: Outage,
     },
+}
+
+/// The number of a chat, in an error that may be logged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ChatNumber(pub i64);
+
+/// Without the number.
+impl fmt::Debug for ChatNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChatNumber(..)")
+    }
 }
 
 /// What came instead of an answer.
@@ -78,7 +98,7 @@ impl TelegramError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::RetryAfter { .. } | Self::Unavailable { .. } => true,
-            Self::RecipientGone { .. } | Self::TooLate { .. } | Self::Rejected { .. } => false,
+            Self::RecipientGone { .. } | Self::TooLate { .. } | Self::Moved { .. } | Self::Rejected { .. } => false,
         }
     }
 
@@ -90,9 +110,11 @@ impl TelegramError {
                 Outage::Failed(_) => false,
                 Outage::Status(_) | Outage::Unreadable { .. } => true,
             },
-            Self::RetryAfter { .. } | Self::RecipientGone { .. } | Self::TooLate { .. } | Self::Rejected { .. } => {
-                false
-            }
+            Self::RetryAfter { .. }
+            | Self::RecipientGone { .. }
+            | Self::TooLate { .. }
+            | Self::Moved { .. }
+            | Self::Rejected { .. } => false,
         }
     }
 
@@ -102,6 +124,7 @@ impl TelegramError {
             Self::RetryAfter { operation, .. }
             | Self::RecipientGone { operation, .. }
             | Self::TooLate { operation, .. }
+            | Self::Moved { operation, .. }
             | Self::Rejected { operation, .. }
             | Self::Unavailable { operation, .. } => operation,
         }

@@ -40,6 +40,9 @@ pub struct OutgoingMessage {
     pub reply_to: Option<i32>,
     /// Arrives without a sound.
     pub silent: bool,
+    /// Cannot be forwarded or saved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protect: bool,
     /// A photo above the text: an address that Telegram fetches it from, or the
     /// `file_id` of one that it has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -134,6 +137,9 @@ pub(super) fn text(message: &OutgoingMessage) -> SendMessage {
     if message.silent {
         payload = payload.disable_notification(true);
     }
+    if message.protect {
+        payload = payload.protect_content(true);
+    }
     if let Some(format) = message.format {
         payload = payload.parse_mode(format.into());
     }
@@ -154,6 +160,9 @@ pub(super) fn photo(message: &OutgoingMessage, photo: &str) -> SendPhoto {
     let mut payload = SendPhoto::new(recipient(message), file).caption(message.text.as_str());
     if message.silent {
         payload = payload.disable_notification(true);
+    }
+    if message.protect {
+        payload = payload.protect_content(true);
     }
     if let Some(format) = message.format {
         payload = payload.parse_mode(format.into());

@@ -2,8 +2,8 @@
 //!
 //! It has two faces. The bot's face is the Bot API's own wire protocol, so the client
 //! under test is the client that goes live. The people's face is plain JSON: say
-//! something to the bot, read what it said, press its buttons, block it, order a failure,
-//! ask what the bot did wrong. On top of it sits a page to talk to the bot with.
+//! something to the bot, read what it said, press its buttons, block it, found a channel,
+//! ask to join it, order a failure, ask what the bot did wrong. On top of it sits a page to talk to the bot with.
 //!
 //! All state is in PostgreSQL (schema `sandbox`): it outlives a killed process and any
 //! number of processes can serve it and deliver its updates at the same time.
@@ -13,13 +13,14 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use poem::endpoint::make_sync;
-use poem::{EndpointExt, IntoEndpoint, Route, get, post};
+use poem::{EndpointExt, IntoEndpoint, Route, delete, get, post};
 use sqlx::PgPool;
 use sqlx::postgres::types::PgInterval;
 use tokio::sync::Notify;
 
 mod answer;
 mod bot_api;
+mod channel;
 mod commands;
 mod delivery;
 mod edit;
@@ -104,6 +105,15 @@ impl Twin {
         Self { inner: Arc::new(Inner { pool, limits, tokens, queued }) }
     }
 
+    /// Knows a bot before it connects. Whoever does not say which bot they mean, means the first one that is
+    /// known: of several that connect at the same time, it would be a matter of chance.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn expect(&self, token: &str) -> Result<(), sqlx::Error> {
+        bot_api::expect(self, token).await
+    }
+
     /// Both faces and the page, to be mounted under any prefix.
     pub fn routes(&self) -> impl IntoEndpoint<Endpoint: 'static> + use<> {
         Route::new()
@@ -116,6 +126,14 @@ impl Twin {
             .at("/pictures/:file_id", get(picture::show))
             .at("/chats/:chat_id/block", post(people::block))
             .at("/chats/:chat_id/unblock", post(people::unblock))
+            .at("/chats/:chat_id/open", post(channel::open))
+            .at("/chats/:chat_id/leave", post(channel::leave))
+            .at("/channels", get(channel::all).post(channel::found))
+            .at("/channels/:chat_id", get(channel::one))
+            .at("/channels/:chat_id/posts", get(channel::post::posts).post(channel::post::say))
+            .at("/channels/:chat_id/posts/:message_id", delete(channel::post::delete))
+            .at("/channels/:chat_id/rights", post(channel::rights))
+            .at("/channels/:chat_id/members/:person", post(channel::act))
             .at("/faults", get(faults::list).post(faults::order).delete(faults::clear))
             .at("/violations", get(report::violations))
             .at("/counts", get(report::counts))
@@ -138,7 +156,8 @@ impl Twin {
 }
 
 fn page() -> poem::web::Html<&'static str> {
-    poem::web::Html(include_str!("twin/page.html"))
+    // The second half is about channels.
+    poem::web::Html(concat!(include_str!("twin/page.html"), include_str!("twin/channels.html")))
 }
 
 impl std::fmt::Debug for Twin {

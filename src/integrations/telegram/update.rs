@@ -2,8 +2,9 @@
 //!
 //! Every update has a number and nearly every one a chat; both are found without
 //! knowing its kind, so that an update of a kind that does not exist yet is kept and
-//! counted like any other. Of the kinds, only what happens in a private chat is read
-//! further: a text, a pressed button, and whether its person has blocked the bot.
+//! counted like any other. Of the kinds, only these are read further: in private chats a
+//! text, a pressed button, and whether the person has blocked the bot; in channels and
+//! groups who asks to join, who came and went, and how the bot itself stands.
 //! teloxide's `Update` is not used for it: it reads all of a message's content or nothing
 //! and says nothing about it, so that one entity of a newer Bot API hides the text of the
 //! message (a test shows it).
@@ -14,7 +15,25 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use teloxide::types::AllowedUpdate;
 use thiserror::Error;
+
+mod channel;
+
+pub use channel::{BotChange, JoinRequest, MemberChange};
+
+/// The kinds of updates that are read, to be asked for with the webhook. Telegram sends
+/// `chat_member` to nobody who does not name it, and nothing else to those who name some.
+pub const WANTED: [AllowedUpdate; 5] = [
+    // What people write to the bot, and which buttons they press.
+    AllowedUpdate::Message,
+    AllowedUpdate::CallbackQuery,
+    // Whether a person has blocked the bot, and what it may do in a channel.
+    AllowedUpdate::MyChatMember,
+    // Who asks to join a channel, and who came and went.
+    AllowedUpdate::ChatJoinRequest,
+    AllowedUpdate::ChatMember,
+];
 
 /// One update.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,7 +41,7 @@ pub struct IncomingUpdate {
     /// Telegram's number for it: the same update always comes under the same one.
     pub update_id: i64,
     /// The chat (or, where there is none, the person) it belongs to. Updates of one
-    /// chat are to be worked in order.
+    /// chat are to be worked in order, but see [`Kind::member`].
     pub chat_id: Option<i64>,
     /// What happened.
     pub kind: Kind,
@@ -59,11 +78,34 @@ pub enum Kind {
         /// Whether nothing reaches them now.
         blocked: bool,
     },
+    /// A person asks to join a channel or a group.
+    JoinRequest(JoinRequest),
+    /// A person came into a channel or a group, left it, or was removed.
+    MemberChanged(MemberChange),
+    /// The bot came into a channel or a group or left it, or its rights there changed.
+    BotChanged(BotChange),
     /// Anything else.
     Other {
         /// Telegram's name for the kind of update, such as `edited_message`.
         name: Option<String>,
     },
+}
+
+impl Kind {
+    /// Whom it concerns, of all who are in a channel or a group. Updates about one of them
+    /// are to be worked in order, and need not wait for those about another.
+    #[must_use]
+    pub const fn member(&self) -> Option<i64> {
+        match self {
+            Self::JoinRequest(request) => Some(request.from.id),
+            Self::MemberChanged(change) => Some(change.person.id),
+            Self::PrivateText { .. }
+            | Self::Pressed { .. }
+            | Self::Membership { .. }
+            | Self::BotChanged(_)
+            | Self::Other { .. } => None,
+        }
+    }
 }
 
 /// The person who did it.
@@ -106,8 +148,10 @@ pub fn read(body: &[u8]) -> Result<IncomingUpdate, UpdateError> {
     };
     let kind = match name.as_str() {
         "message" => private_text(content),
-        "my_chat_member" => membership(content),
+        "my_chat_member" => membership(content).or_else(|| channel::bot_change(content).map(Kind::BotChanged)),
         "callback_query" => pressed(content),
+        "chat_join_request" => channel::join_request(content).map(Kind::JoinRequest),
+        "chat_member" => channel::member_change(content).map(Kind::MemberChanged),
         _ => None,
     };
     Ok(IncomingUpdate {
@@ -127,7 +171,9 @@ fn chat_id(content: &RawValue) -> Option<i64> {
 
 #[derive(Deserialize)]
 struct Chat {
+    id: i64,
     r#type: String,
+    title: Option<String>,
 }
 
 impl Chat {
@@ -220,7 +266,8 @@ fn pressed(content: &RawValue) -> Option<Kind> {
     })
 }
 
-fn storable(mut text: String) -> String {
+/// PostgreSQL stores no NUL.
+pub(super) fn storable(mut text: String) -> String {
     text.retain(|c| c != '\0');
     text
 }
@@ -244,6 +291,9 @@ impl fmt::Debug for Kind {
             Self::Membership { blocked, .. } => {
                 f.debug_struct("Membership").field("blocked", blocked).finish_non_exhaustive()
             }
+            Self::JoinRequest(request) => request.fmt(f),
+            Self::MemberChanged(change) => change.fmt(f),
+            Self::BotChanged(change) => change.fmt(f),
             Self::Other { name } => f.debug_struct("Other").field("name", name).finish(),
         }
     }

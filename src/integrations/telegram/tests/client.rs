@@ -34,7 +34,10 @@ async fn a_webhook_is_registered_with_all_that_was_asked_for() {
     let info = world.get("webhook").await;
     assert!(info["url"].as_str().unwrap().ends_with("/hook"), "{info}");
     assert_eq!(info["max_connections"], 40);
-    assert_eq!(info["allowed_updates"], json!(["message", "my_chat_member", "callback_query"]));
+    assert_eq!(
+        info["allowed_updates"],
+        json!(["message", "callback_query", "my_chat_member", "chat_join_request", "chat_member"])
+    );
     assert_eq!(info["bot"], json!({ "id": 77, "username": "sandbox_77_bot" }));
 
     let url = Url::parse("https://example.com/").unwrap();

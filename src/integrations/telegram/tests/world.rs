@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::super::twin::{Twin, TwinLimits};
-use super::super::{AllowedUpdate, Button, OutgoingMessage, PressData, Telegram};
+use super::super::{Button, OutgoingMessage, PressData, Telegram, update};
 use crate::{database::Database, integrations::http_client};
 
 pub(super) const TOKEN: &str = "77:a-secret-token_X";
@@ -65,8 +65,7 @@ impl World {
     pub(super) async fn webhook(&mut self) -> Webhook {
         let webhook = Webhook::default();
         let address = serve(&mut self.tasks, post(receive).data(webhook.clone())).await.join("/hook").unwrap();
-        let kinds = [AllowedUpdate::Message, AllowedUpdate::MyChatMember, AllowedUpdate::CallbackQuery];
-        self.client().register_webhook(&address, SECRET, &kinds, 40).await.unwrap();
+        self.client().register_webhook(&address, SECRET, &update::WANTED, 40).await.unwrap();
         webhook
     }
 

@@ -8,16 +8,18 @@ use serde_json::{Value, json};
 pub(super) type Answer = Result<Value, Refusal>;
 
 /// A call that was not carried out.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub(super) code: u16,
     pub(super) description: String,
     pub(super) retry_after: Option<i32>,
+    /// The number that the chat has now.
+    pub(super) migrate_to: Option<i64>,
 }
 
 impl Refusal {
     pub(super) fn new(code: u16, description: impl Into<String>) -> Self {
-        Self { code, description: description.into(), retry_after: None }
+        Self { code, description: description.into(), retry_after: None, migrate_to: None }
     }
 
     pub(super) fn bad_request(what: impl std::fmt::Display) -> Self {
@@ -33,6 +35,7 @@ impl Refusal {
             code: 429,
             description: format!("Too Many Requests: retry after {retry_after}"),
             retry_after: Some(retry_after),
+            migrate_to: None,
         }
     }
 }
@@ -56,6 +59,9 @@ pub(super) fn respond(answer: Answer) -> Response {
             });
             if let Some(seconds) = refusal.retry_after {
                 body["parameters"] = json!({ "retry_after": seconds });
+            }
+            if let Some(chat_id) = refusal.migrate_to {
+                body["parameters"] = json!({ "migrate_to_chat_id": chat_id });
             }
             let status = StatusCode::from_u16(refusal.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             poem::web::Json(body).with_status(status).into_response()

@@ -4,9 +4,11 @@ use poem::http::StatusCode;
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 use serde_json::{Value, json};
+use sqlx::PgPool;
 
 use super::Twin;
 use super::answer::{Answer, Refusal, respond};
+use super::channel::{links, members, requests};
 use super::faults::{self, Fault};
 use super::params::Params;
 use super::{commands, edit, press, send, webhook};
@@ -21,14 +23,24 @@ pub(super) enum Method {
     SendMessage,
     SendPhoto,
     EditMessageText,
+    EditMessageCaption,
     EditMessageReplyMarkup,
     AnswerCallbackQuery,
     SetMyCommands,
     GetMyCommands,
+    CreateChatInviteLink,
+    RevokeChatInviteLink,
+    ApproveChatJoinRequest,
+    DeclineChatJoinRequest,
+    GetChat,
+    GetChatMember,
+    GetChatMemberCount,
+    BanChatMember,
+    UnbanChatMember,
 }
 
 impl Method {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::GetMe,
         Self::SetWebhook,
         Self::GetWebhookInfo,
@@ -36,10 +48,20 @@ impl Method {
         Self::SendMessage,
         Self::SendPhoto,
         Self::EditMessageText,
+        Self::EditMessageCaption,
         Self::EditMessageReplyMarkup,
         Self::AnswerCallbackQuery,
         Self::SetMyCommands,
         Self::GetMyCommands,
+        Self::CreateChatInviteLink,
+        Self::RevokeChatInviteLink,
+        Self::ApproveChatJoinRequest,
+        Self::DeclineChatJoinRequest,
+        Self::GetChat,
+        Self::GetChatMember,
+        Self::GetChatMemberCount,
+        Self::BanChatMember,
+        Self::UnbanChatMember,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -51,10 +73,20 @@ impl Method {
             Self::SendMessage => "sendMessage",
             Self::SendPhoto => "sendPhoto",
             Self::EditMessageText => "editMessageText",
+            Self::EditMessageCaption => "editMessageCaption",
             Self::EditMessageReplyMarkup => "editMessageReplyMarkup",
             Self::AnswerCallbackQuery => "answerCallbackQuery",
             Self::SetMyCommands => "setMyCommands",
             Self::GetMyCommands => "getMyCommands",
+            Self::CreateChatInviteLink => "createChatInviteLink",
+            Self::RevokeChatInviteLink => "revokeChatInviteLink",
+            Self::ApproveChatJoinRequest => "approveChatJoinRequest",
+            Self::DeclineChatJoinRequest => "declineChatJoinRequest",
+            Self::GetChat => "getChat",
+            Self::GetChatMember => "getChatMember",
+            Self::GetChatMemberCount => "getChatMemberCount",
+            Self::BanChatMember => "banChatMember",
+            Self::UnbanChatMember => "unbanChatMember",
         }
     }
 
@@ -87,6 +119,7 @@ pub(super) async fn call(
         Err(error) => respond(Err(error.into())),
         Ok(None) => respond(answer(twin, bot, method, &params).await),
         Ok(Some(Fault::Refuse { status, retry_after })) => respond(refuse(twin, bot, status, retry_after).await),
+        Ok(Some(Fault::Say(refusal))) => respond(Err(refusal)),
         Ok(Some(Fault::Hang(time))) => {
             let answer = answer(twin, bot, method, &params).await;
             tokio::time::sleep(time).await;
@@ -108,10 +141,20 @@ async fn answer(twin: &Twin, bot: Bot, method: Method, params: &Params) -> Answe
         Method::SendMessage => send::message(twin, bot, params).await,
         Method::SendPhoto => send::photo(twin, bot, params).await,
         Method::EditMessageText => edit::text(twin, bot, params).await,
+        Method::EditMessageCaption => edit::caption(twin, bot, params).await,
         Method::EditMessageReplyMarkup => edit::buttons(twin, bot, params).await,
         Method::AnswerCallbackQuery => press::answer(twin, bot, params).await,
         Method::SetMyCommands => commands::set(twin, bot.id, params).await,
         Method::GetMyCommands => commands::get(twin, bot.id, params).await,
+        Method::CreateChatInviteLink => links::create(twin, bot, params).await,
+        Method::RevokeChatInviteLink => links::revoke(twin, bot, params).await,
+        Method::ApproveChatJoinRequest => requests::approve(twin, bot, params).await,
+        Method::DeclineChatJoinRequest => requests::decline(twin, bot, params).await,
+        Method::GetChat => members::chat(twin, bot, params).await,
+        Method::GetChatMember => members::member(twin, bot, params).await,
+        Method::GetChatMemberCount => members::count(twin, bot, params).await,
+        Method::BanChatMember => members::ban(twin, bot, params).await,
+        Method::UnbanChatMember => members::unban(twin, bot, params).await,
     }
 }
 
@@ -175,15 +218,7 @@ async fn authenticate(twin: &Twin, token: &str) -> Result<Bot, Refusal> {
         return Ok(Bot { id });
     }
     let id = bot_id(token).ok_or_else(Refusal::not_found)?;
-    sqlx::query(
-        "insert into sandbox.telegram_bot (id, token_sha256, username)
-         values ($1, sha256($2), $3) on conflict (id) do nothing",
-    )
-    .bind(id)
-    .bind(token.as_bytes())
-    .bind(username(id))
-    .execute(twin.pool())
-    .await?;
+    create(twin.pool(), id, token).await?;
     let ours = sqlx::query("select from sandbox.telegram_bot where id = $1 and token_sha256 = sha256($2)")
         .bind(id)
         .bind(token.as_bytes())
@@ -196,6 +231,28 @@ async fn authenticate(twin: &Twin, token: &str) -> Result<Bot, Refusal> {
         tokens.insert(token.to_owned(), id);
     }
     Ok(Bot { id })
+}
+
+async fn create(pool: &PgPool, id: i64, token: &str) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "insert into sandbox.telegram_bot (id, token_sha256, username)
+         values ($1, sha256($2), $3) on conflict (id) do nothing",
+    )
+    .bind(id)
+    .bind(token.as_bytes())
+    .bind(username(id))
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Creates a bot before its first call.
+pub(super) async fn expect(twin: &Twin, token: &str) -> Result<(), sqlx::Error> {
+    match bot_id(token) {
+        Some(id) => create(twin.pool(), id, token).await,
+        // Its first call says that it is no token.
+        None => Ok(()),
+    }
 }
 
 fn known(twin: &Twin, token: &str) -> Option<i64> {

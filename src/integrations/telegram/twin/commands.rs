@@ -96,7 +96,7 @@ fn command(given: &Value) -> Result<Value, Refusal> {
     Ok(json!({ "command": name, "description": description }))
 }
 
-/// The name under which a scope is kept. The twin has private chats only, but a bot may
+/// The name under which a scope is kept. A menu is shown in private chats only, but a bot may
 /// have a menu for groups all the same.
 async fn scope(twin: &Twin, bot: i64, params: &Params) -> Result<String, Refusal> {
     let scope = params.structured("scope")?.unwrap_or_else(|| json!({ "type": "default" }));

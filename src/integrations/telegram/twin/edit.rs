@@ -1,11 +1,12 @@
-//! editMessageText and editMessageReplyMarkup.
+//! editMessageText, editMessageCaption and editMessageReplyMarkup.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::Row;
 
-use super::super::text::{LONGEST, units};
+use super::super::text::{LONGEST, LONGEST_CAPTION, units};
 use super::answer::{Answer, Refusal};
 use super::bot_api::Bot;
+use super::channel::post::{self, Change};
 use super::params::Params;
 use super::posted::Posted;
 use super::{Twin, markup, picture, send};
@@ -18,28 +19,44 @@ pub(super) async fn text(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     if units(&text) > LONGEST {
         return Err(Refusal::bad_request("MESSAGE_TOO_LONG"));
     }
-    edit(twin, bot, params, Some((text, (!entities.is_empty()).then(|| json!(entities))))).await
+    edit(twin, bot, params, Change::Text(text, (!entities.is_empty()).then(|| json!(entities)))).await
+}
+
+/// In private chats the twin has no use for it.
+pub(super) async fn caption(twin: &Twin, bot: Bot, params: &Params) -> Answer {
+    let (caption, entities) = send::formatted(params, "caption")?;
+    if units(&caption) > LONGEST_CAPTION {
+        return Err(Refusal::bad_request("MEDIA_CAPTION_TOO_LONG"));
+    }
+    edit(twin, bot, params, Change::Caption(caption, (!entities.is_empty()).then(|| json!(entities)))).await
 }
 
 pub(super) async fn buttons(twin: &Twin, bot: Bot, params: &Params) -> Answer {
-    edit(twin, bot, params, None).await
+    edit(twin, bot, params, Change::Buttons).await
 }
 
 /// Without a text the buttons alone are changed; without buttons there are none any more.
-async fn edit(twin: &Twin, bot: Bot, params: &Params, text: Option<(String, Option<Value>)>) -> Answer {
+async fn edit(twin: &Twin, bot: Bot, params: &Params, change: Change) -> Answer {
     let chat_id = send::chat_id(params)?;
     let message_id =
         params.integer("message_id").ok_or_else(|| Refusal::bad_request("message identifier is not specified"))?;
     // A number that no message can have is the number of no message.
     let message_id = i32::try_from(message_id).unwrap_or(0);
+    if chat_id < 0 {
+        return post::edit(twin, bot, params, message_id, change).await;
+    }
     let markup = markup::read(params)?;
-    let (text, entities) = text.unzip();
+    let (text, entities) = match change {
+        Change::Text(text, entities) => (Some(text), entities),
+        Change::Caption(..) => return Err(Refusal::bad_request("there is no caption in the message to edit")),
+        Change::Buttons => (None, None),
+    };
     let row = sqlx::query("select * from sandbox.telegram_edit($1, $2, $3, $4, $5, $6)")
         .bind(bot.id)
         .bind(chat_id)
         .bind(message_id)
         .bind(text)
-        .bind(entities.flatten())
+        .bind(entities)
         .bind(&markup)
         .fetch_one(twin.pool())
         .await?;

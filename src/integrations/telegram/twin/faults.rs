@@ -10,19 +10,24 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use super::Twin;
+use super::answer::Refusal;
 use super::bot_api::Method;
 use super::fields::Fields;
+use super::people;
 use super::problem::Result;
 
 const ANY: &str = "*";
 const LONGEST_HANG_MS: i64 = 600_000;
 const LONGEST_SILENCE: i64 = 3_600;
+const LONGEST_DESCRIPTION: usize = 300;
 
 /// What goes wrong with one call.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Refused with this status; nothing is done.
     Refuse { status: u16, retry_after: Option<i32> },
+    /// Refused in words of the tester's choice; nothing is done.
+    Say(Refusal),
     /// Works, but the answer comes only after this time.
     Hang(Duration),
     /// Works, but the answer breaks off.
@@ -36,7 +41,7 @@ pub(super) async fn take(pool: &PgPool, method: Method) -> sqlx::Result<Option<F
           where id = (select id from sandbox.telegram_fault
                        where method in ($1, $2) and remaining > 0
                        order by id limit 1 for update)
-         returning status, retry_after, hang_ms, accept_then_drop",
+         returning status, retry_after, hang_ms, accept_then_drop, description, migrate_to_chat_id",
     )
     .bind(method.name())
     .bind(ANY)
@@ -54,6 +59,10 @@ fn fault(row: &PgRow) -> sqlx::Result<Fault> {
     }
     let status: Option<i32> = row.try_get("status")?;
     let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(500);
+    if let Some(description) = row.try_get::<Option<String>, _>("description")? {
+        let migrate_to = row.try_get("migrate_to_chat_id")?;
+        return Ok(Fault::Say(Refusal { migrate_to, ..Refusal::new(status, description) }));
+    }
     Ok(Fault::Refuse { status, retry_after: row.try_get("retry_after")? })
 }
 
@@ -79,11 +88,19 @@ pub(super) async fn order(Data(twin): Data<&Twin>, body: Body) -> Result<(Status
     if retry_after.is_some() != (status == Some(429)) {
         return Err(error.wrong("retry_after", "belongs to status 429, and to no other error"));
     }
+    let description = people::short(&mut error, "description", LONGEST_DESCRIPTION)?;
+    if description.is_some() && (status.is_none() || retry_after.is_some()) {
+        return Err(error.wrong("description", "belongs to a status other than 429"));
+    }
+    let migrate_to = error.optional_integer("migrate_to_chat_id", i64::MIN, -1)?;
+    if migrate_to.is_some() && (description.is_none() || status != Some(400)) {
+        return Err(error.wrong("migrate_to_chat_id", "belongs to status 400 with a description"));
+    }
     error.finish()?;
     let id: i64 = sqlx::query_scalar(
         "insert into sandbox.telegram_fault
-                (method, remaining, status, retry_after, hang_ms, accept_then_drop)
-         values ($1, $2::int, $3::int, $4::int, $5, $6) returning id",
+                (method, remaining, status, retry_after, hang_ms, accept_then_drop, description, migrate_to_chat_id)
+         values ($1, $2::int, $3::int, $4::int, $5, $6, $7, $8) returning id",
     )
     .bind(method)
     .bind(times)
@@ -91,6 +108,8 @@ pub(super) async fn order(Data(twin): Data<&Twin>, body: Body) -> Result<(Status
     .bind(retry_after)
     .bind(hang_ms)
     .bind(drop)
+    .bind(description)
+    .bind(migrate_to)
     .fetch_one(twin.pool())
     .await?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id, "method": method, "times": times }))))

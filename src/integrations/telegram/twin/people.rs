@@ -269,10 +269,11 @@ pub(super) async fn bot(pool: &PgPool, wanted: Option<i64>) -> Result<i64> {
 pub(super) fn person(chat_id: &str) -> Result<i64> {
     // Telegram's own ids have at most 52 significant bits, so that JavaScript can hold them.
     let id = chat_id.parse().ok().filter(|id| (1..1 << 52).contains(id));
-    id.ok_or_else(|| Problem::field("chat_id", "must be a whole number, 1 or more: there are private chats only"))
+    id.ok_or_else(|| Problem::field("chat_id", "must be a whole number, 1 or more: people have such"))
 }
 
-fn short(fields: &mut Fields, name: &str, longest: usize) -> Result<Option<String>> {
+/// A text of 1 to `longest` UTF-16 units, if there is one.
+pub(super) fn short(fields: &mut Fields, name: &str, longest: usize) -> Result<Option<String>> {
     let Some(text) = fields.optional_text(name)? else {
         return Ok(None);
     };

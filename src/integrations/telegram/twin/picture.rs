@@ -83,6 +83,23 @@ pub(super) async fn size(executor: impl PgExecutor<'_>, file_id: &str) -> sqlx::
     row.map(|row| Ok(Size { width: row.try_get(0)?, height: row.try_get(1)?, bytes: row.try_get(2)? })).transpose()
 }
 
+/// Keeps a picture that came along.
+pub(super) async fn keep(executor: impl PgExecutor<'_>, bot: i64, picture: &Picture) -> sqlx::Result<()> {
+    sqlx::query(
+        "insert into sandbox.telegram_picture (file_id, bot_id, media_type, width, height, bytes)
+         values ($1, $2, $3, $4, $5, $6) on conflict (file_id) do nothing",
+    )
+    .bind(&picture.file_id)
+    .bind(bot)
+    .bind(picture.media_type)
+    .bind(picture.size.width)
+    .bind(picture.size.height)
+    .bind(&picture.bytes[..])
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 /// `GET /pictures/{file_id}`
 #[handler]
 pub(super) async fn show(Data(twin): Data<&Twin>, Path(file_id): Path<String>) -> Asked<Response> {

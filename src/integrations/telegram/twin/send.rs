@@ -8,6 +8,7 @@ use super::super::html::{self, Entity};
 use super::super::text::{LONGEST, LONGEST_CAPTION, cleaned, units};
 use super::answer::{Answer, Refusal};
 use super::bot_api::Bot;
+use super::channel::post;
 use super::params::Params;
 use super::picture::{self, Picture};
 use super::posted::Posted;
@@ -24,18 +25,20 @@ const SEND_PICTURE: &str = "with sent as materialized (
         on conflict (file_id) do nothing)
      select * from sent";
 
-struct Message {
-    chat_id: i64,
+pub(super) struct Message {
+    pub(super) chat_id: i64,
     /// Of a photo, its caption.
-    text: String,
-    entities: Vec<Entity>,
-    photo: Option<String>,
+    pub(super) text: String,
+    pub(super) entities: Vec<Entity>,
+    pub(super) photo: Option<String>,
     /// The photo itself, if it came along.
-    picture: Option<Picture>,
-    markup: Option<Value>,
-    reply_to: Option<i32>,
-    reply_required: bool,
-    silent: bool,
+    pub(super) picture: Option<Picture>,
+    pub(super) markup: Option<Value>,
+    pub(super) reply_to: Option<i32>,
+    pub(super) reply_required: bool,
+    pub(super) silent: bool,
+    /// Whether it can be forwarded and saved. In a private chat that makes no difference here.
+    pub(super) protect: bool,
 }
 
 pub(super) async fn message(twin: &Twin, bot: Bot, params: &Params) -> Answer {
@@ -46,7 +49,7 @@ pub(super) async fn message(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     if units(&text) > LONGEST {
         return Err(Refusal::bad_request("message is too long"));
     }
-    deliver(twin, bot, read(params, text, entities)?).await
+    deliver(twin, bot, params, read(params, text, entities)?).await
 }
 
 pub(super) async fn photo(twin: &Twin, bot: Bot, params: &Params) -> Answer {
@@ -59,7 +62,7 @@ pub(super) async fn photo(twin: &Twin, bot: Bot, params: &Params) -> Answer {
     if units(&caption) > LONGEST_CAPTION {
         return Err(Refusal::bad_request("message caption is too long"));
     }
-    deliver(twin, bot, Message { photo: Some(photo), picture, ..read(params, caption, entities)? }).await
+    deliver(twin, bot, params, Message { photo: Some(photo), picture, ..read(params, caption, entities)? }).await
 }
 
 /// The photo of a request that does not bring it along.
@@ -78,7 +81,10 @@ fn elsewhere(params: &Params) -> Result<String, Refusal> {
     Ok(photo)
 }
 
-async fn deliver(twin: &Twin, bot: Bot, message: Message) -> Answer {
+async fn deliver(twin: &Twin, bot: Bot, params: &Params, message: Message) -> Answer {
+    if message.chat_id < 0 {
+        return post::send(twin, bot, params, message).await;
+    }
     let limits = twin.inner.limits;
     let entities = (!message.entities.is_empty()).then(|| json!(message.entities));
     let row = judged(twin.pool(), limits, bot, &message, entities.as_ref()).await?;
@@ -154,7 +160,7 @@ pub(super) fn formatted(params: &Params, name: &str) -> Result<(String, Vec<Enti
     }
 }
 
-/// A public @name is a chat, too; the twin has private chats only.
+/// A public @name is a chat, too; nobody has one in the twin.
 pub(super) fn chat_id(params: &Params) -> Result<i64, Refusal> {
     let id = params.text("chat_id").ok_or_else(|| Refusal::bad_request("chat_id is empty"))?;
     id.trim().parse().map_err(|_| Refusal::bad_request("chat not found"))
@@ -176,5 +182,6 @@ fn read(params: &Params, text: String, entities: Vec<Entity>) -> Result<Message,
         reply_to: reply_to.map(|id| i32::try_from(id).unwrap_or(0)),
         reply_required: !optional_reply,
         silent: params.flag("disable_notification"),
+        protect: params.flag("protect_content"),
     })
 }

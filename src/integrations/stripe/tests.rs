@@ -1,0 +1,5 @@
+//! The client against the twin, over sockets.
+
+mod client;
+mod journey;
+mod world;
