@@ -10,7 +10,17 @@ use crate::{
 };
 
 /// Operations that need no credentials. Everything else does.
-const OPEN: [&str; 6] = ["getHealth", "getLiveness", "getReadiness", "login", "logout", "takeTelegramUpdate"];
+const OPEN: [&str; 9] = [
+    "getHealth",
+    "getLiveness",
+    "getReadiness",
+    "goToPortal",
+    "login",
+    "logout",
+    "takeForexTelegramUpdate",
+    "takeStripeEvent",
+    "takeTelegramUpdate",
+];
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
@@ -29,6 +39,23 @@ pub(crate) fn operations(document: &Value) -> Vec<(String, String, Value)> {
 pub(crate) fn resolve<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
     let target = value.get("$ref").and_then(Value::as_str).map(|target| target.trim_start_matches('#'));
     target.map_or(value, |target| document.pointer(target).unwrap())
+}
+
+/// Whether the operation that was asked may answer with this problem; none when there
+/// is no such operation.
+pub(crate) fn declares(document: &Value, method: &str, path: &str, status: u16, problem: &str) -> Option<bool> {
+    let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+    let parts = segments(path.split('?').next().unwrap());
+    let operation = operations(document).into_iter().filter(|(of, pattern, _)| {
+        let pattern = segments(pattern);
+        *of == method
+            && pattern.len() == parts.len()
+            && pattern.iter().zip(&parts).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
+    });
+    let (_, _, operation) = operation.min_by_key(|(_, pattern, _)| pattern.matches('{').count())?;
+    let response = resolve(document, &operation["responses"][status.to_string()]);
+    let slug = format!("`{problem}`");
+    Some(response["description"].as_str().is_some_and(|text| text.contains(&slug)))
 }
 
 async fn document() -> Value {

@@ -13,11 +13,30 @@ mod document;
 mod events;
 mod input;
 mod lists;
+mod localstripe;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/localstripe.rs"]
+mod localstripe_support;
+mod market;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/members.rs"]
+mod members;
 mod operations;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
 #[path = "../support/pictures.rs"]
 mod pictures;
+mod revenue;
+mod signals;
+mod signals_market;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/signals.rs"]
+mod signals_support;
 mod statistics;
+mod stripe;
+#[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
+#[path = "../support/stripe.rs"]
+mod stripe_support;
+mod subscriptions;
 mod tables;
 mod templates;
 mod traces;

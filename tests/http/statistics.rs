@@ -186,3 +186,35 @@ async fn the_overview_compares_periods_and_sees_what_ends() {
     assert_eq!(shown["last_30_days"], json!({ "redeemed": 111_113, "before": 1_000_000 }));
     world.end().await;
 }
+
+/// So many codes that nobody knows in one hour, after hours without: somebody guesses.
+#[tokio::test]
+async fn an_hour_of_guesses_stands_out() {
+    let world = World::new().await;
+    let spikes = async || {
+        let position = world.app.log.last_position().await.unwrap();
+        let hours = ok(world.get(&format!("/api/misses/hours?min_position={position}")).await).await;
+        let hours = hours["items"].as_array().unwrap().clone();
+        let table = world.get("/api/misses/hours.csv").await.text;
+        let spikes: Vec<Value> = hours.iter().filter(|hour| hour["spike"] == true).cloned().collect();
+        assert_eq!(table.matches(",true").count(), spikes.len(), "{table}");
+        spikes
+    };
+    let guess = async || {
+        let answer = world.post("/api/coupons/validate", json!({ "code": "NOPE", "customer": "anna" })).await;
+        answer.expect(404, "code-unknown");
+    };
+    for _ in 0..19 {
+        guess().await;
+    }
+    assert_eq!(spikes().await, Vec::<Value>::new(), "so many happen");
+    // If the hour ends meanwhile, one of the two has enough.
+    for _ in 0..21 {
+        guess().await;
+    }
+    let spikes = spikes().await;
+    assert_eq!(spikes.len(), 1, "{spikes:?}");
+    assert!(spikes[0]["misses"].as_i64().unwrap() >= 20, "{spikes:?}");
+    assert_eq!(spikes[0]["misses"], spikes[0]["unknown"]);
+    world.end().await;
+}

@@ -214,7 +214,8 @@ async fn a_card_without_its_picture_is_told_from_one_without_a_bot() {
     let row = campaigns::find(&world.app.pool, id.parse().unwrap()).await.unwrap().unwrap();
     let draw = |lacking| {
         let holder = Some("Anna".to_owned());
-        cards::coupon(&world.app, &row, "LOST".to_owned(), holder, texts::in_language(None), lacking)
+        let (template, terms) = (row.template, &row.terms.0);
+        cards::coupon(&world.app, template, terms, "LOST".to_owned(), holder, texts::in_language(None), lacking)
     };
     // The picture is taken away before any card needed it.
     let key: String = sqlx::query_scalar("select object from templates").fetch_one(&world.app.pool).await.unwrap();

@@ -1,8 +1,11 @@
 //! One database, one app and one server on a port of its own for each test.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, OnceLock},
+    time::Duration,
+};
 
-use crate::database::Database;
+use crate::{database::Database, document::declares};
 use promostack::{
     access,
     app::{App, Role, Running},
@@ -45,6 +48,7 @@ pub(crate) struct World {
     server: JoinHandle<std::io::Result<()>>,
     running: Running,
     token: Mutex<Option<String>>,
+    document: OnceLock<Value>,
 }
 
 impl World {
@@ -53,8 +57,13 @@ impl World {
     }
 
     pub(crate) async fn with(database: Database, variables: &[(&str, String)], role: Role) -> Self {
+        Self::at(database, variables, role, Clock::system()).await
+    }
+
+    /// With a clock of one's own.
+    pub(crate) async fn at(database: Database, variables: &[(&str, String)], role: Role, clock: Clock) -> Self {
         crate::traces::capture();
-        let app = App::build(config(variables), &database.url, Clock::system()).unwrap();
+        let app = App::build(config(variables), &database.url, clock).unwrap();
         let running = app.start(role).await.unwrap();
         access::prepare(&app).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -62,7 +71,17 @@ impl World {
         let stop = CancellationToken::new();
         let server = tokio::spawn(http::serve(app.clone(), listener, None, stop.clone()));
         let client = promostack::integrations::http_client().unwrap();
-        Self { app, database: Some(database), base, client, stop, server, running, token: Mutex::default() }
+        Self {
+            app,
+            database: Some(database),
+            base,
+            client,
+            stop,
+            server,
+            running,
+            token: Mutex::default(),
+            document: OnceLock::new(),
+        }
     }
 
     /// Stops everything; the database is dropped.
@@ -104,8 +123,19 @@ impl World {
         self.admin("GET", path).await.answer().await
     }
 
+    /// A problem that comes of it must be one that the document foretells.
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
-        self.admin("POST", path).await.json(&body).answer().await
+        let answer = self.admin("POST", path).await.json(&body).answer().await;
+        if !answer.problem().is_empty() {
+            let (status, problem) = (answer.status.as_u16(), answer.problem());
+            let declared = declares(self.document(), "POST", path, status, problem);
+            assert_ne!(declared, Some(false), "POST {path} is not said to answer {status} {problem}: {answer:#?}");
+        }
+        answer
+    }
+
+    fn document(&self) -> &Value {
+        self.document.get_or_init(|| serde_json::from_str(&http::document(&self.app)).unwrap())
     }
 
     /// A new key with these scopes.
@@ -123,7 +153,7 @@ impl World {
     }
 
     pub(crate) async fn webhook_secret(&self) -> Secret {
-        access::telegram_webhook_secret(&self.app).await.unwrap()
+        access::telegram_webhook_secret(&self.app, promostack::bots::Bot::Coupon).await.unwrap()
     }
 }
 

@@ -188,7 +188,12 @@ async fn questions_are_answered_across_restarts_approved_and_rejected() {
     assert_eq!(list[1]["answers"][0], json!({"question": "Which broker do you use?", "answer": "Зенит"}));
     let id = |at: usize| list[at]["id"].as_str().unwrap().to_owned();
     let rejection = json!({"reason": "Пришлите, пожалуйста, номер счёта."});
-    ok(&process, &format!("/api/submissions/{}/reject", id(1)), &rejection).await;
+    let reject = format!("/api/submissions/{}/reject", id(1));
+    let unseen = process.admin(Method::POST, &reject).await.header("If-Match", "\"7\"").json(&rejection);
+    assert_eq!(unseen.send().await.unwrap().status(), 412, "not on what was not seen");
+    let version = format!("\"{}\"", list[1]["version"]);
+    let seen = process.admin(Method::POST, &reject).await.header("If-Match", version).json(&rejection);
+    assert_eq!(seen.send().await.unwrap().status(), 200);
     ok(&process, &format!("/api/submissions/{}/approve", id(0)), &Value::Null).await;
     world.settled().await;
     // Nothing is left for the third.
@@ -213,9 +218,12 @@ async fn questions_are_answered_across_restarts_approved_and_rejected() {
 async fn an_admin_decides_on_answers_in_the_chat() {
     let world = World::new().await;
     let process = start(&world).await;
+    // Nobody could be given a menu before they wrote to the bot.
     say(&world, ADMIN, "/start").await;
+    let menu = world.telegram.get(&format!("/chats/{ADMIN}/commands")).await;
+    assert!(menu.to_string().contains("newcampaign"), "{menu}");
     let questions = json!([{"text": "Which broker do you use?"}]);
-    process.campaign(json!({"name": "Broker bonus", "code": "BONUS", "questions": questions})).await;
+    process.campaign(json!({"name": "Broker bonus", "code": "BONUS", "total_limit": 1, "questions": questions})).await;
     for (user, broker) in [(1, "Acme Markets"), (2, "Globex")] {
         say(&world, user, "BONUS").await;
         say(&world, user, broker).await;
@@ -230,9 +238,16 @@ async fn an_admin_decides_on_answers_in_the_chat() {
     say(&world, 2, "Acme Markets").await;
     push(&world, ADMIN, "Approve").await;
     assert!(world.bot_said(2).await.last().unwrap().starts_with("Done!"));
-    insta::assert_snapshot!("admin_decides", read(&world, ADMIN).await);
+    // Nothing is left for the first person: approved in vain, it is shown again with the reason.
     let left = process.get("/api/submissions?status=pending").await;
     assert_eq!(left["items"].as_array().unwrap().len(), 1, "{left}");
+    let id = left["items"][0]["id"].as_str().unwrap();
+    ok(&process, &format!("/api/submissions/{id}/approve"), &Value::Null).await;
+    world.settled().await;
+    push(&world, ADMIN, "Reject").await;
+    say(&world, ADMIN, "You were too late, sorry.").await;
+    assert!(world.bot_said(1).await.last().unwrap().contains("You were too late, sorry."));
+    insta::assert_snapshot!("admin_decides", read(&world, ADMIN).await);
     world.audit().await;
 }
 
@@ -254,6 +269,10 @@ async fn an_admin_runs_campaigns_from_the_chat() {
     push(&world, ADMIN, "Open it now").await;
     say(&world, 1, "GOLD10").await;
     assert!(world.bot_said(1).await[0].starts_with("Done!"));
+    let drafted = process.get("/api/events?aggregate_type=campaign&type=Drafted").await;
+    let actors: Vec<_> = drafted["items"].as_array().unwrap().iter().map(|event| event["actor"].as_str()).collect();
+    assert_eq!(actors[0], Some("admin:admin"));
+    assert!(actors[1].unwrap().starts_with("person:"), "what an admin says in the chat is theirs: {actors:?}");
     // A code that another campaign has.
     for text in ["/newcampaign", "Second", "TAKEN", "30 days"] {
         say(&world, ADMIN, text).await;
@@ -305,6 +324,11 @@ async fn an_admin_writes_to_everybody_after_a_look() {
     say(&world, ADMIN, "Never mind").await;
     push(&world, ADMIN, "Discard it").await;
     insta::assert_snapshot!("broadcast", read(&world, ADMIN).await);
+    // What is wrong is said in short, however long it is.
+    say(&world, ADMIN + 1, "/broadcast").await;
+    say(&world, ADMIN + 1, &format!("<{}>", "x".repeat(4_000))).await;
+    let said = world.bot_said(ADMIN + 1).await.pop().unwrap();
+    assert!(said.starts_with("That cannot be sent") && said.len() < 500, "{said}");
     assert_eq!(world.bot_said(1).await.last().unwrap(), "Gold is up! See /campaigns");
     assert!(!world.bot_said(2).await.iter().any(|text| text.contains("Gold is up")), "stopped means stopped");
     world.audit().await;
@@ -321,6 +345,16 @@ async fn a_russian_is_answered_in_russian() {
         say_in(&world, 1, "ru", text).await;
     }
     let read = read(&world, 1).await;
-    let dated: Vec<&str> = read.lines().filter(|line| !line.contains("Активирован ")).collect();
+    let dated: Vec<String> = read
+        .lines()
+        .map(|line| match line.split_once("Активирован ") {
+            Some((before, date)) => {
+                let year = Clock::system().now().format("%Y").to_string();
+                assert!(date.ends_with(&year), "{date}");
+                format!("{before}Активирован (сегодня)")
+            }
+            None => line.to_owned(),
+        })
+        .collect();
     insta::assert_snapshot!("russian", dated.join("\n"));
 }

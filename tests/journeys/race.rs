@@ -164,8 +164,15 @@ async fn everybody_gets_two_a_day() {
         .map(async |n| {
             let (app, _) = &apps[(n % 2) as usize];
             let person = app.person_of_telegram(n % PEOPLE + 1).await.unwrap();
-            let asked =
-                Asked { person, coupon: None, reservation: None, spend: None, submission: None, at: app.clock.now() };
+            let asked = Asked {
+                person,
+                coupon: None,
+                code: None,
+                reservation: None,
+                spend: None,
+                submission: None,
+                at: app.clock.now(),
+            };
             let redemption = Redemption { id: app.clock.new_id(), telegram: None, source: Source::Api };
             let wish = Wish {
                 command: Command::Redeem { redemption, asked },
@@ -175,7 +182,7 @@ async fn everybody_gets_two_a_day() {
             };
             match app.campaigns.send(&id, wish).await {
                 Ok(_) => true,
-                Err(SendError::Refused(Refusal::PersonLimit { limit: LIMIT })) => false,
+                Err(SendError::Refused(Refusal::PersonLimit { limit: LIMIT, .. })) => false,
                 Err(error) => panic!("{error}"),
             }
         })
@@ -226,6 +233,33 @@ async fn everybody_gets_two_a_day() {
     let of = |day: &serde_json::Value| day["redeemed"].as_u64().unwrap() + day["reserved"].as_u64().unwrap();
     let last: Vec<u64> = days[days.len() - 2..].iter().map(of).collect();
     assert_eq!(last, [800, 800], "{days:?}");
+    world.audit().await;
+}
+
+/// What a process remembers of a code is no answer: when another process gives the code to
+/// another campaign, the next redemption is of that one, and the key's answer is kept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_moved_on_is_redeemed_where_it_is_now() {
+    let world = World::new().await;
+    let (one, two) = tokio::join!(world.process(), world.process());
+    let first = one.campaign(json!({"name": "First", "code": "MOVES"})).await;
+    let redeem = async |customer: &str| {
+        let request = one.admin(reqwest::Method::POST, "/api/coupons/redeem").await;
+        let body = json!({"code": "MOVES", "customer": customer});
+        let answer = request.header("Idempotency-Key", customer).json(&body).send().await.unwrap();
+        let (status, replayed) = (answer.status(), answer.headers().contains_key("idempotency-replayed"));
+        let answer: serde_json::Value = answer.json().await.unwrap();
+        (status.as_u16(), answer["campaign_id"].as_str().map(str::to_owned), answer["number"].as_u64(), replayed)
+    };
+    assert_eq!(redeem("anna").await, (200, Some(first.clone()), Some(1), false));
+    assert_eq!(redeem("ben").await, (200, Some(first.clone()), Some(2), false));
+    assert_eq!(two.post(&format!("/api/campaigns/{first}/end"), &json!({})).await.status(), 200);
+    world.settled().await;
+    let second = two.campaign(json!({"name": "Second", "code": "MOVES"})).await;
+    for replayed in [false, true] {
+        assert_eq!(redeem("carl").await, (200, Some(second.clone()), Some(1), replayed));
+        assert_eq!(redeem("ben").await, (200, Some(first.clone()), Some(2), true));
+    }
     world.audit().await;
 }
 

@@ -1,5 +1,20 @@
 use std::process::Command;
 
+use aggregates::{
+    campaign::Currency,
+    plan::{Every, Interval},
+    subscription::{
+        self, Contract, DisputeFacts, DisputeStatus, InvoiceFacts, InvoiceOutcome, Item, Observation, RefundFacts,
+        Seen, Settings, StripeIds, StripeStatus, stripe_subscription_stream,
+    },
+};
+use promostack::{
+    app::{App, Role},
+    clock::Clock,
+    config::Config,
+    executor::Wish,
+    log::Cause,
+};
 use serde_json::json;
 
 use crate::support::{Process, World};
@@ -90,6 +105,101 @@ async fn strangers(world: &World, process: &Process) {
     world.settled().await;
 }
 
+/// Plans, subscriptions, members and signals, by an app on the same database.
+async fn members(world: &World) {
+    let config = Config::read(false, |_| None).unwrap();
+    let app = App::build(config, &world.database.url, Clock::system()).unwrap();
+    let running = app.start(Role::Web).await.unwrap();
+    crate::support::members::some_of_all(&app).await;
+    crate::support::signals::some_of_all(&app).await;
+    running.stop().await;
+    app.pool.close().await;
+}
+
+/// A subscription that was paid, refunded in part, disputed, and is late.
+async fn revenue(world: &World) {
+    let config = Config::read(false, |name| (name == "ADMIN_PASSWORD").then(|| "a-password-for-tests".to_owned()));
+    let app = App::build(config.unwrap(), &world.database.url, Clock::system()).unwrap();
+    let running = app.start(Role::Web).await.unwrap();
+    let (at, eur) = (app.clock.now(), Currency::new("EUR").unwrap());
+    let stripe = StripeIds { subscription: "sub_1".to_owned(), customer: Some("cus_1".to_owned()) };
+    let item = Item {
+        price: "price_1".to_owned(),
+        product: None,
+        unit_minor: Some(4_900),
+        currency: eur,
+        every: Every { count: 1, interval: Interval::Month },
+        quantity: 1,
+        metered: false,
+    };
+    let contract = Contract {
+        status: StripeStatus::PastDue,
+        livemode: true,
+        started_at: at,
+        period: None,
+        cancel_at_period_end: false,
+        cancel_at: None,
+        canceled_at: None,
+        ended_at: None,
+        trial_end: None,
+        cancellation: None,
+        items: vec![item],
+        discounts: vec![],
+        plan: None,
+    };
+    let (seen, settings) = (Seen::Fetched { at }, Settings::default());
+    let observation = Observation { stripe: stripe.clone(), contract, email: None, account: None, seen };
+    let invoice = |id: &str, paid_minor, outcome| subscription::Command::Invoice {
+        stripe: stripe.clone(),
+        invoice: Box::new(InvoiceFacts {
+            id: id.to_owned(),
+            paid_minor,
+            due_minor: 4_900,
+            tax_minor: 0,
+            currency: eur,
+            billing_reason: None,
+            attempts: 1,
+            next_attempt_at: None,
+            hosted_url: None,
+            period: None,
+            created: at,
+            at: Some(at),
+        }),
+        outcome,
+        at,
+    };
+    let charge = "ch_1".to_owned();
+    let refund = RefundFacts {
+        charge: charge.clone(),
+        charged_minor: 4_900,
+        charged_at: at,
+        refunded_minor: 900,
+        currency: eur,
+        at,
+    };
+    let dispute = DisputeFacts {
+        dispute: "dp_1".to_owned(),
+        charge,
+        amount_minor: 4_000,
+        currency: eur,
+        status: DisputeStatus::Lost,
+        at,
+    };
+    for command in [
+        subscription::Command::Observe { observation: Box::new(observation), settings, at },
+        invoice("in_1", 4_900, InvoiceOutcome::Paid),
+        invoice("in_2", 0, InvoiceOutcome::PaymentFailed),
+        subscription::Command::Refund { stripe: stripe.clone(), refund: Box::new(refund), settings, at },
+        subscription::Command::Dispute { stripe: stripe.clone(), dispute: Box::new(dispute), settings, at },
+    ] {
+        let cause = Cause { actor: "test".into(), correlation: app.clock.new_id(), causation: "test".into() };
+        let wish = Wish { command, cause, once: None, expected: None };
+        app.subscriptions.send(&stripe_subscription_stream("sub_1").to_string(), wish).await.unwrap();
+    }
+    running.stop().await;
+    app.pool.close().await;
+}
+
 /// All read models dropped and rebuilt equal the live ones, row by row, while
 /// the service goes on; and nobody is written to again.
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +222,10 @@ async fn rebuilt_read_models_equal_the_live_ones() {
     coupons(&process).await;
     template(&process).await;
     strangers(&world, &process).await;
+    let channel = json!({ "chat_id": crate::support::members::CHANNEL, "title": "VIP" });
+    world.telegram.post("/channels", &channel).await;
+    members(&world).await;
+    revenue(&world).await;
     // What time alone brings is over before anything is compared.
     crate::support::eventually("the short reservation to end", async || {
         let ended: i64 = sqlx::query_scalar("select count(*) from reservations where state = 'expired'")
@@ -147,7 +261,15 @@ async fn rebuilt_read_models_equal_the_live_ones() {
 
     // What is wrong in the live tables, and what is missing, must be right afterwards.
     sqlx::query("update campaigns set redeemed = 0, name = 'wrong'").execute(&world.pool).await.unwrap();
-    for table in ["redemptions", "batches", "reservations", "statistics_days", "statistics_totals"] {
+    for table in [
+        "redemptions",
+        "batches",
+        "reservations",
+        "statistics_days",
+        "statistics_totals",
+        "revenue_movements",
+        "revenue_subscriptions",
+    ] {
         sqlx::query(&format!("delete from {table}")).execute(&world.pool).await.unwrap();
     }
     let rebuilt = Command::new(env!("CARGO_BIN_EXE_promostack"))

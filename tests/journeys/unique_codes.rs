@@ -33,11 +33,17 @@ async fn unique_codes_are_redeemed_in_telegram_across_restarts() {
 
     let process = world.process().await;
     world.balancer.to(&[&process.url]);
-    world.telegram.say(7001, codes[2]).await;
-    world.settled().await;
+    for code in [codes[2], codes[0]] {
+        world.telegram.say(7001, code).await;
+        world.settled().await;
+    }
     let said = world.bot_said(7001).await;
     assert_eq!(said[0], format!("Done! {} is redeemed.\n\nPartners\nRedemption no. 1", codes[0]));
-    assert!(said[1].starts_with(&format!("You have redeemed {} already.", codes[2])), "{said:?}");
+    assert!(said[1].starts_with("Sorry"), "that a code is good is not told to who may not use it: {said:?}");
+    assert_eq!(said[2], format!("You have redeemed {} already. It can be used only once.", codes[0]));
+    let misses = process.get(&format!("/api/misses?campaign={id}")).await;
+    let reasons: Vec<_> = misses["items"].as_array().unwrap().iter().map(|miss| &miss["reason"]).collect();
+    assert_eq!(reasons, ["person_limit", "over_limit", "code_used"], "{misses}");
     assert!(world.bot_said(7002).await[0].starts_with("Sorry"), "a used code is as good as none to a stranger");
     assert!(world.bot_said(7003).await[0].starts_with(&format!("Done! {} is redeemed.", codes[1])));
     let campaign = process.get(&format!("/api/campaigns/{id}")).await;

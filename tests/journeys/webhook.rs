@@ -10,7 +10,7 @@ async fn secret(world: &World) -> String {
     let url = world.database.url.clone();
     let config = Config::read(false, |name| (name == "DATABASE_URL").then(|| url.clone())).unwrap();
     let app = App::build(config, &url, Clock::system()).unwrap();
-    access::telegram_webhook_secret(&app).await.unwrap().reveal().to_owned()
+    access::telegram_webhook_secret(&app, promostack::bots::Bot::Coupon).await.unwrap().reveal().to_owned()
 }
 
 fn update(id: i64, user: i64, text: &str) -> String {

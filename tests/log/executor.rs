@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use promostack::{
     executor::{Done, Executor, SendError, Wish},
-    log::{Log, Once},
+    log::{Log, LogError, Once},
 };
 use uuid::Uuid;
 
@@ -63,6 +63,7 @@ pub(crate) fn redeem(number: u128) -> Command {
         asked: Asked {
             person: PersonId(Uuid::from_u128(number)),
             coupon: None,
+            code: None,
             reservation: None,
             spend: None,
             submission: None,
@@ -369,4 +370,43 @@ async fn a_command_nobody_can_store_does_not_disturb_the_others() {
         }
     }
     assert_eq!(two.events().await, 49);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_stream_is_taken_in_whole_and_what_cannot_be_read_is_named() {
+    const REDEEMED: u32 = 9_999;
+    let two = Two::start().await;
+    let mut connection = two.database.connect().await;
+    let fill = sqlx::query(include_str!("../../benches/campaigns/history.sql")).bind("gold").bind(i64::from(REDEEMED));
+    fill.execute(&mut connection).await.expect("the log is filled");
+    let look = |executor: Executor<Campaign>| async move {
+        executor.look("gold", |gold, version, at| (gold.running().map(|known| known.redeemed), version, at)).await
+    };
+    let first = look(two.a.clone()).await.expect("it is loaded");
+    assert_eq!(first, (Some(REDEEMED), 10_001, 10_001));
+
+    // What a person is called must not be taken for the end of an event.
+    let Command::Redeem { redemption, asked } = redeem(1) else { unreachable!("it redeems") };
+    let named = TelegramUser { id: 7, name: Some("An\u{1e}na".to_owned()), language: None };
+    let redemption = Redemption { telegram: Some(Personal::new(named)), ..redemption };
+    let done = two.a.send("gold", wish(Command::Redeem { redemption, asked })).await.expect("it is active");
+    assert_eq!((done.version, done.position), (10_002, 10_002));
+    let others = look(two.b.clone()).await.expect("it is loaded");
+    assert_eq!(others, (Some(REDEEMED + 1), 10_002, 10_002));
+
+    sqlx::query(
+        "insert into events (position, id, recorded_at, aggregate_type, aggregate_id, sequence, event_type,
+                             event_version, payload, actor, correlation_id, causation)
+         select position + 1, gen_random_uuid(), recorded_at, aggregate_type, aggregate_id, sequence + 1, event_type,
+                '99', payload, actor, correlation_id, causation
+           from events where position = 10002",
+    )
+    .execute(&mut connection)
+    .await
+    .expect("it is the next");
+    let cold = Process::start(&two.database).await;
+    for executor in [two.a.clone(), cold.executor()] {
+        let error = look(executor).await.expect_err("an unknown version");
+        assert!(matches!(error, LogError::Unreadable { position: 10_003, .. }), "{error:?}");
+    }
 }

@@ -9,9 +9,14 @@
 
 pub mod balancer;
 pub mod database;
+pub mod localstripe;
+pub mod members;
 pub mod pictures;
 pub mod process;
 pub mod s3;
+pub mod signals;
+pub mod steps;
+pub mod stripe;
 pub mod telegram;
 pub mod transcript;
 
@@ -34,6 +39,20 @@ pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>
             return found;
         }
         assert!(tokio::time::Instant::now() < end, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until nothing is left of what `left` counts, for as long as less and less is: a busy
+/// machine has its time. Panics with `what` after a minute without progress.
+pub async fn used_up(what: &str, mut left: impl AsyncFnMut() -> i64) {
+    let (mut fewest, mut end) = (i64::MAX, tokio::time::Instant::now() + PATIENCE);
+    loop {
+        match left().await {
+            0 => return,
+            left if left < fewest => (fewest, end) = (left, tokio::time::Instant::now() + PATIENCE),
+            left => assert!(tokio::time::Instant::now() < end, "waited in vain for {what}: {left} are left"),
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -99,9 +118,11 @@ impl World {
             .collect()
     }
 
-    /// Everything is worked: no update on its way, no job left, no feed behind.
+    /// Everything is worked: no update on its way, no job left, no feed behind. A busy
+    /// machine has its time, as long as less and less is left.
     pub async fn settled(&self) {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let mut end = tokio::time::Instant::now() + PATIENCE;
+        let mut fewest = usize::MAX;
         loop {
             let left: Result<Vec<String>, _> = sqlx::query_scalar(
                 "select 'update ' || update_id from sandbox.telegram_delivery where delivered_at is null
@@ -116,6 +137,10 @@ impl World {
             .await;
             match left {
                 Ok(left) if left.is_empty() => return,
+                Ok(left) if left.len() < fewest => {
+                    fewest = left.len();
+                    end = tokio::time::Instant::now() + PATIENCE;
+                }
                 left if tokio::time::Instant::now() > end => {
                     panic!("waited in vain for all work to be done: {left:#?}")
                 }

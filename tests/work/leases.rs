@@ -65,7 +65,7 @@ async fn three_processes_run_a_timer_once() {
     for due in 1..=3 {
         eventually("the timer to run", async || (runs().await >= due).then_some(())).await;
         let beats = || -> i64 {
-            let beat = |app: &App| app.metrics.heartbeats.with_label_values(&["timers"]).get();
+            let beat = |app: &App| app.metrics.heartbeats.with_label_values(&["timer:housekeeping"]).get();
             running.iter().map(|(_, app)| beat(app)).min().unwrap()
         };
         // Every process has looked since then, and left it alone.
@@ -77,4 +77,36 @@ async fn three_processes_run_a_timer_once() {
     for (running, _) in running {
         running.stop().await;
     }
+}
+
+/// A timer that waits for somebody who does not answer keeps no other one waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_hangs_delays_no_other() {
+    let database = Database::fresh().await;
+    // Takes calls, and never says anything.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stripe = format!("http://{}", silent.local_addr().unwrap());
+    let config = Config::read(false, |name| match name {
+        "DATABASE_URL" => Some(database.url.clone()),
+        "STRIPE_SECRET_KEY" => Some("sk_test_of_the_tests".to_owned()),
+        "STRIPE_API_URL" => Some(stripe.clone()),
+        "SHUTDOWN_SECONDS" => Some("1".to_owned()),
+        _ => None,
+    });
+    let app = App::build(config.unwrap(), &database.url, Clock::system()).unwrap();
+    let running = app.start(Role::Work).await.unwrap();
+    let of = async |name: &str| {
+        let timer: (i64, bool) =
+            sqlx::query_as("select runs, coalesce(locked_until > now(), false) from timers where name = $1")
+                .bind(name)
+                .fetch_one(&app.pool)
+                .await
+                .unwrap();
+        timer
+    };
+    eventually("Stripe's timer to be on its way", async || of("stripe").await.1.then_some(())).await;
+    let (seen, _) = of("memberships").await;
+    eventually("the others to go on", async || (of("memberships").await.0 >= seen + 2).then_some(())).await;
+    assert_eq!(of("stripe").await, (0, true), "it still waits");
+    running.stop().await;
 }

@@ -4,8 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backtest;
 mod jobs;
 mod leases;
+mod market;
 mod rates;
 mod schema;
 mod storage;
