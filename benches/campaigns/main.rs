@@ -4,6 +4,7 @@
 //! in the figures. Rows that are compared take turns, and the median of three
 //! rounds counts.
 
+mod client;
 #[allow(dead_code, reason = "shared with the bench of the log")]
 #[path = "../log/counter.rs"]
 mod counter;

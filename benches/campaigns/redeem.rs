@@ -12,32 +12,44 @@ use futures_util::{StreamExt, stream};
 use promostack::{access, app::Role};
 use serde_json::json;
 
-use crate::{LEVELS, ROUNDS, Report, Round, Streams, cycle, database::Database, median, ours, site::Site};
+use crate::{
+    LEVELS, ROUNDS, Report, Round, Streams, client::Clients, cycle, database::Database, median, ours, site::Site,
+};
 
 /// By a process that answers and leaves feeds and jobs to another, beside what
-/// the log alone does with one hot stream.
+/// the log alone does with one hot stream, and the server with requests that
+/// it has nothing to do for.
 pub(crate) async fn over_http(report: &mut Report) {
     let database = Database::create().await;
     let site = Arc::new(Site::start(&database, Role::Web).await);
     site.campaign(Some("HOT")).await;
     let customers = Arc::new(AtomicU64::new(0));
     for in_flight in LEVELS {
-        let (mut http, mut log) = (vec![], vec![]);
+        let clients = Arc::new(Clients::new(&site.url, &site.key, in_flight));
+        let (mut http, mut log, mut bare) = (vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             log.push(ours::commands(&database, Streams::Hot, Round::new(in_flight)).await);
-            let (site, customers) = (site.clone(), customers.clone());
-            let redeem = move |_| {
-                let (site, customers) = (site.clone(), customers.clone());
+            let (sent_by, customers) = (clients.clone(), customers.clone());
+            let redeem = move |n| {
+                let (clients, customers) = (sent_by.clone(), customers.clone());
                 async move {
-                    let customer = format!("customer-{}", customers.fetch_add(1, Relaxed));
-                    site.made("/api/coupons/redeem", &json!({ "code": "HOT", "customer": customer })).await;
+                    let customer = customers.fetch_add(1, Relaxed);
+                    let body = format!(r#"{{"code":"HOT","customer":"customer-{customer}"}}"#);
+                    clients.send(n, "POST", "/api/coupons/redeem", &body).await;
                 }
             };
             http.push(cycle(Round::new(in_flight), redeem).await);
+            let sent_by = clients.clone();
+            let nothing = move |n| {
+                let clients = sent_by.clone();
+                async move { clients.send(n, "GET", "/api/health/live", "").await }
+            };
+            bare.push(cycle(Round::new(in_flight), nothing).await);
         }
-        let (http, log) = (median(http), median(log));
+        let (http, log, bare) = (median(http), median(log), median(bare));
         report.sample(&format!("redeemed over HTTP, {in_flight} in flight"), &http);
         report.sample(&format!("hot stream of the log, {in_flight} in flight"), &log);
+        report.sample(&format!("nothing over HTTP, {in_flight} in flight"), &bare);
         report.add(&format!("  ratio, {in_flight} in flight"), http.per_s / log.per_s, "", Some(0.5));
     }
     if let Some(site) = Arc::into_inner(site) {
@@ -50,7 +62,8 @@ pub(crate) async fn over_webhooks(report: &mut Report) {
     let database = Database::create().await;
     let site = Site::start(&database, Role::All).await;
     site.campaign(Some("HOT")).await;
-    let secret = access::telegram_webhook_secret(&site.app).await.expect("there is a secret");
+    let secret =
+        access::telegram_webhook_secret(&site.app, promostack::bots::Bot::Coupon).await.expect("there is a secret");
     let mut number = 0_i64;
     for (in_flight, updates) in LEVELS.into_iter().zip([300, 2_000, 6_000]) {
         let started = Instant::now();
