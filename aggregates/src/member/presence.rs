@@ -61,12 +61,17 @@ impl Presence {
         }
     }
 
-    /// Whether it is news what was so at a time.
-    fn is_news(&self, at: DateTime<Utc>) -> bool {
-        match self {
-            Self::Outside { since, .. } => since.is_none_or(|since| since <= at),
-            Self::Inside { since, .. } => *since <= at,
-        }
+    /// When it became news what was so at a time; none when something later is known.
+    ///
+    /// Telegram dates what it tells by whole seconds, and we look between them: who comes
+    /// in the second in which we saw that they were out has come after that. Time does not
+    /// run back for it.
+    fn news(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let since = match self {
+            Self::Outside { since: None, .. } => return Some(at),
+            Self::Outside { since: Some(since), .. } | Self::Inside { since, .. } => *since,
+        };
+        (since.timestamp() <= at.timestamp()).then(|| since.max(at))
     }
 
     pub(super) fn admit(&self, request: i64, verdict: Verdict, at: DateTime<Utc>) -> Vec<Event> {
@@ -80,21 +85,20 @@ impl Presence {
     }
 
     pub(super) fn join(&self, link: Option<&String>, at: DateTime<Utc>) -> Vec<Event> {
-        match self {
-            Self::Outside { .. } if self.is_news(at) => vec![Event::Joined { link: link.cloned(), at }],
+        match (self, self.news(at)) {
+            (Self::Outside { .. }, Some(at)) => vec![Event::Joined { link: link.cloned(), at }],
             _ => vec![],
         }
     }
 
     pub(super) fn leave(&self, at: DateTime<Utc>) -> Vec<Event> {
-        match self {
-            _ if !self.is_news(at) => vec![],
-            Self::Outside { .. } => vec![],
+        match (self, self.news(at)) {
             // Telegram tells of our own removals as it does of others.
-            Self::Inside { removal: Some(removal), .. } => {
+            (Self::Inside { removal: Some(removal), .. }, Some(at)) => {
                 vec![Event::Removed { verdict: removal.verdict, readmit: false, at }]
             }
-            Self::Inside { removal: None, .. } => vec![Event::Left { at }],
+            (Self::Inside { removal: None, .. }, Some(at)) => vec![Event::Left { at }],
+            _ => vec![],
         }
     }
 

@@ -202,6 +202,17 @@ fn news_of_coming_and_going_that_comes_late_is_no_news() {
     assert_eq!(tells(&mut member, join(10)), "Joined");
 }
 
+#[test]
+fn telegrams_whole_seconds_are_no_earlier_than_what_was_seen_within_them() {
+    let mut member = inside();
+    let seen = at(5) + chrono::TimeDelta::milliseconds(400);
+    assert_eq!(tells(&mut member, Command::Leave { at: seen }), "Left");
+    assert_eq!(tells(&mut member, join(4)), "", "that was before");
+    let back = send(&mut member, &join(5));
+    assert!(matches!(back[..], [Event::Joined { at, .. }] if at == seen), "time does not run back: {back:?}");
+    assert_eq!(tells(&mut member, Command::Leave { at: at(5) }), "Left");
+}
+
 proptest! {
     /// Whatever is wished in whatever order: a removal is planned only of who is in and
     /// should not be, and after every wish nobody who should be in is about to be removed.
