@@ -9,6 +9,7 @@
 mod load;
 mod page;
 mod receipt;
+mod rest;
 mod stream;
 
 use std::{sync::Arc, time::Duration};

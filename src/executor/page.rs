@@ -13,7 +13,7 @@ const SEPARATOR: char = '\u{1e}';
 /// allocation for each of their texts costs more than reading them.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    /// Of the last event; 0 without events.
+    /// Of the last event; without events, what they were to come after.
     pub(super) sequence: i64,
     /// Of each event.
     positions: Vec<i64>,
@@ -26,13 +26,18 @@ pub(super) struct Page {
 
 impl Page {
     /// What a stream has when there is nothing more of it.
-    pub(super) fn end() -> Self {
-        Self { last: true, ..Self::default() }
+    pub(super) fn end(after: i64) -> Self {
+        Self { sequence: after, last: true, ..Self::default() }
     }
 
     /// How many events.
     pub(super) fn len(&self) -> usize {
         self.positions.len()
+    }
+
+    /// The sequence number before the first event: a stream has no gaps.
+    pub(super) fn after(&self) -> i64 {
+        self.sequence - self.len() as i64
     }
 
     /// The last event's position; none without events.

@@ -6,7 +6,7 @@ use aggregates::Decide;
 use cqrs_es::DomainEvent;
 use tokio::sync::oneshot;
 
-use super::{Loader, SendError, Wish, load::Loading, page::Page};
+use super::{Loader, SendError, Wish, page::Page, rest};
 use crate::{
     clock::Clock,
     log::{Append, Log, LogError, NewEvent, Outcome, StreamName, Ticket},
@@ -137,7 +137,6 @@ impl<A: Decide> Stream<A> {
             }
         }
         let _one_at_a_time = self.loading.lock().await;
-        let mut next = None;
         loop {
             let (fresh, version) = {
                 let state = self.lock();
@@ -146,19 +145,26 @@ impl<A: Decide> Stream<A> {
             if fresh {
                 return Ok(());
             }
-            let page = match next.take() {
-                Some((after, loading)) if after == version => Loading::page(loading).await?,
-                _ => loader.load(&self.name, version).await?,
-            };
+            let page = loader.load(&self.name, version).await?;
             if page.last {
-                self.take_in(version, &page)?;
-                continue;
+                self.take_in(&page)?;
+            } else {
+                self.take_all_in(page, loader).await?;
             }
-            // Is loaded while this one is taken in.
-            next = Some((page.sequence, loader.load_on(&self.name, page.sequence).await?));
-            // Not here: whoever waits for this thread would wait for a whole page each time.
+        }
+    }
+
+    /// Takes in a page that is not the last one, and what came after it until now.
+    async fn take_all_in(self: &Arc<Self>, page: Page, loader: &Loader) -> Result<(), LogError> {
+        let mut rest = loader.rest(&self.name, page.sequence);
+        let mut pages = vec![Ok(page)];
+        while !pages.is_empty() {
+            // Not here: whoever waits for this thread would wait for all of them.
             let stream = self.clone();
-            match tokio::task::spawn_blocking(move || stream.take_in(version, &page)).await {
+            let taking = tokio::task::spawn_blocking(move || {
+                pages.into_iter().try_for_each(|page| stream.take_in(&page?))
+            });
+            match taking.await {
                 Ok(taken_in) => taken_in?,
                 Err(error) => match error.try_into_panic() {
                     Ok(panic) => std::panic::resume_unwind(panic),
@@ -166,16 +172,19 @@ impl<A: Decide> Stream<A> {
                     Err(_) => return Err(LogError::Closed),
                 },
             }
+            pages = vec![];
+            rest.recv_many(&mut pages, rest::WAITING).await;
         }
+        Ok(())
     }
 
-    /// Takes a page in, if the stream still is at the version it was loaded after.
-    fn take_in(&self, version: i64, page: &Page) -> Result<(), LogError> {
+    /// Takes a page in, if the stream still is at the version it comes after.
+    fn take_in(&self, page: &Page) -> Result<(), LogError> {
         // Before the lock: nobody else has to wait for it.
         let events = page.read::<A>()?;
         let mut state = self.lock();
         // (Fresh meanwhile: somebody expected a new stream, and decides on it already.)
-        if state.fresh || state.durable.version != version {
+        if state.fresh || state.durable.version != page.after() {
             return Ok(());
         }
         state.durable.take(events, page);
