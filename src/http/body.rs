@@ -12,6 +12,7 @@ use poem_openapi::{
 use projections::page::is_usual;
 use serde_json::{Map, Value};
 use tokio::time::Duration;
+use trading::Price;
 
 use super::{
     params::UNUSUAL,
@@ -274,6 +275,36 @@ pub(super) fn count(value: Value) -> Result<u32, String> {
         .and_then(|number| u32::try_from(number).ok())
         .filter(|number| (1..=i32::MAX as u32).contains(number))
         .ok_or_else(|| "must be a whole number from 1 to 2147483647".to_owned())
+}
+
+/// A price, exact.
+pub(super) fn price(value: Value) -> Result<Price, String> {
+    let price = value.as_str().and_then(|text| text.parse().ok());
+    price.ok_or_else(|| "must be a decimal text with at most 5 decimal places, such as \"4012.35\"".to_owned())
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(
+    all: &[T],
+    as_str: impl Fn(T) -> &'static str,
+) -> impl FnOnce(Value) -> Result<T, String> {
+    move |value| {
+        let found = value.as_str().and_then(|word| all.iter().copied().find(|one| as_str(*one) == word));
+        found.ok_or_else(|| {
+            let words: Vec<_> = all.iter().map(|one| as_str(*one)).collect();
+            format!("must be one of {}", words.join(", "))
+        })
+    }
+}
+
+/// A whole number from `least` to `most`.
+pub(super) fn whole<T: TryFrom<u64>>(least: u64, most: u64) -> impl FnOnce(Value) -> Result<T, String> {
+    move |value| {
+        let number = value.as_u64().filter(|number| (least..=most).contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("must be a whole number from {least} to {most}"))
+    }
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::{
     signal_bot_json::{
         Bot, BotState, CheckCount, Chosen, LastCheck, MarketState, MarketStatus, OpenSignal, SignalBotStatus,
     },
-    signal_json::{SignalsChanged, signals_changed},
+    signal_changes::{SignalsChanged, signals_changed},
     subscription_json::HandReason,
     subscriptions::by_hand,
 };

@@ -7,9 +7,9 @@ use projections::signals::{Check, Count};
 use trading::{Price, StrategyKind};
 
 use super::{
-    body::{Fields, Input},
+    body::{Fields, Input, one_of},
     signal_config_json::SignalReadings,
-    signal_json::{one_of, owner},
+    signal_names::owner,
     signal_words,
 };
 

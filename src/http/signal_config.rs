@@ -11,8 +11,8 @@ use super::{
     body::Body,
     mutation::{IfMatch, etag, once},
     problem::{Answer, Kind},
+    signal_changes::{SignalChange, change, replayed},
     signal_config_json::{ForexConfig, NewSettings},
-    signal_json::{SignalChange, change, replayed},
 };
 use crate::{app::App, executor::Wish, signals::now};
 

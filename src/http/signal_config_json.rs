@@ -8,8 +8,8 @@ use trading::{
 };
 
 use super::{
-    body::{Fields, Input, flag, instant, text},
-    signal_json::{TradingSession, one_of, price, whole},
+    body::{Fields, Input, flag, instant, one_of, price, text, whole},
+    signal_names::TradingSession,
 };
 
 /// How long candles are.

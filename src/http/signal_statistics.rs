@@ -15,7 +15,7 @@ use super::{
     csv::{PIECE, Table, pieces},
     params::{instant, shows, usual_wait},
     problem::{Answer, Problem},
-    signal_json::SignalOwner,
+    signal_names::SignalOwner,
     signal_statistics_json::{EquityCurve, EquityPoint, EquityTable, ForexStatistics, point_line},
     thin::Thin,
 };

@@ -10,7 +10,7 @@ use trading::{
 use super::{
     csv::{Columns, line, time},
     signal_config_json::weekday,
-    signal_json::owner,
+    signal_names::owner,
 };
 
 /// What a number of signals came to. Gains are per ounce, as decimal texts. An average, a rate or a ratio is missing when there

@@ -24,11 +24,10 @@ use super::{
     mutation::{etag, once},
     params::{At, cursor, instant, shows, usual_limit, usual_wait},
     problem::{Answer, Kind},
-    signal_json::{
-        ForexSignal, ForexSignalPage, ForexSignalStory, NewSignal, SignalDirection, SignalEvent, SignalExit,
-        SignalOpened, SignalOwner, SignalSort, SignalStatus, SignalTable, SignalsChanged, TradingSession, opened,
-        signals_changed,
-    },
+    signal_by_hand_json::NewSignal,
+    signal_changes::{SignalOpened, SignalsChanged, opened, signals_changed},
+    signal_json::{ForexSignal, ForexSignalPage, ForexSignalStory, SignalEvent, SignalTable},
+    signal_names::{SignalDirection, SignalExit, SignalOwner, SignalSort, SignalStatus, TradingSession},
     subscription_json::HandReason,
     subscriptions::by_hand,
 };
