@@ -59,6 +59,8 @@ mod signal_config;
 mod signal_config_json;
 mod signal_json;
 mod signal_names;
+mod signal_readings_json;
+mod signal_settings;
 mod signal_statistics;
 mod signal_statistics_json;
 mod signal_words;

@@ -8,8 +8,8 @@ use trading::{Price, StrategyKind};
 
 use super::{
     body::{Fields, Input, one_of},
-    signal_config_json::SignalReadings,
     signal_names::owner,
+    signal_readings_json::SignalReadings,
     signal_words,
 };
 

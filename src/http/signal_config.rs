@@ -12,7 +12,8 @@ use super::{
     mutation::{IfMatch, etag, once},
     problem::{Answer, Kind},
     signal_changes::{SignalChange, change, replayed},
-    signal_config_json::{ForexConfig, NewSettings},
+    signal_config_json::ForexConfig,
+    signal_settings::NewSettings,
 };
 use crate::{app::App, executor::Wish, signals::now};
 

@@ -12,8 +12,9 @@ use uuid::Uuid;
 
 use super::{
     csv::{Columns, line, maybe, time},
-    signal_config_json::{ForexConfig, SignalReadings},
+    signal_config_json::ForexConfig,
     signal_names::owner,
+    signal_readings_json::SignalReadings,
     signal_words,
 };
 
