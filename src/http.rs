@@ -5,6 +5,7 @@
 //! are no rules here. Everything that goes wrong becomes a [`problem`].
 
 mod auth;
+mod batch_json;
 mod batches;
 mod body;
 mod bot_users;
