@@ -13,14 +13,15 @@ mod observed;
 mod payments;
 pub(crate) mod refund;
 pub mod sync;
+mod translate;
 
 pub use hint::Hint;
 pub use observed::{Observation, Observed, Source, observe};
 
 use apply::Applied;
-pub(crate) use apply::contract;
 use chrono::{DateTime, Utc};
 use hint::SubscriptionChange;
+pub(crate) use translate::contract;
 
 use crate::{
     app::App,
