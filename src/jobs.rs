@@ -1,8 +1,11 @@
 //! Jobs: one effect on the world each, durable, tried until it is done or dead.
 
 pub mod admin;
+mod groups;
 mod job;
+mod lanes;
 mod perform;
+mod tries;
 pub mod worker;
 
 use std::time::Duration;

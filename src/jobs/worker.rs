@@ -14,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Job, JobError, NewJob, enqueue,
-    job::{self, LEAST_TRIES},
-    perform,
+    Job, JobError, NewJob, enqueue, perform,
+    tries::{LEAST_TRIES, LONGEST_WAIT},
 };
 use crate::{app::App, retry::Backoff, stripe::events, wake::Topic};
 
@@ -56,7 +55,7 @@ impl Claimed {
     }
 
     fn longest_wait(&self) -> Duration {
-        self.job.as_ref().map_or(job::LONGEST_WAIT, Job::longest_wait)
+        self.job.as_ref().map_or(LONGEST_WAIT, Job::longest_wait)
     }
 }
 
