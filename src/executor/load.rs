@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     page::Page,
-    rest::{self, Rest},
+    rest::{Rest, RestLoader},
 };
 use crate::log::{LogError, StreamName};
 
@@ -27,7 +27,7 @@ struct Request {
 #[derive(Clone)]
 pub struct Loader {
     requests: mpsc::Sender<Request>,
-    pool: PgPool,
+    rest: RestLoader,
 }
 
 /// The task behind a [`Loader`].
@@ -46,7 +46,8 @@ impl Loader {
     #[must_use]
     pub fn new(pool: PgPool) -> (Self, LoadTask) {
         let (sender, requests) = mpsc::channel(BATCH);
-        (Self { requests: sender, pool: pool.clone() }, LoadTask { pool, connection: None, requests })
+        let rest = RestLoader::new(pool.connect_options());
+        (Self { requests: sender, rest }, LoadTask { pool, connection: None, requests })
     }
 
     /// The events of a stream after a sequence number.
@@ -66,12 +67,10 @@ impl Loader {
         })
     }
 
-    /// What comes after the first page, which was not the last one. By a
-    /// connection of the pool: it may be a million events, and others do not wait for them.
+    /// What comes after the first page, which was not the last one. It may be a
+    /// million events; other streams do not wait for them.
     pub(super) fn rest(&self, stream: &StreamName, after: i64) -> Rest {
-        let (pages, rest) = mpsc::channel(rest::WAITING);
-        tokio::spawn(rest::load(self.pool.clone(), stream.clone(), after, pages));
-        rest
+        self.rest.load(stream.clone(), after)
     }
 }
 

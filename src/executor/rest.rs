@@ -1,8 +1,10 @@
 //! What comes after the first page of a long stream, in one query.
 
+use std::sync::Arc;
+
 use futures_util::TryStreamExt;
-use sqlx::{Connection, FromRow, PgConnection, PgPool};
-use tokio::sync::mpsc;
+use sqlx::{Connection, FromRow, PgConnection, postgres::PgConnectOptions};
+use tokio::sync::{Semaphore, mpsc};
 
 use super::page::Page;
 use crate::log::{LogError, StreamName};
@@ -13,39 +15,55 @@ use crate::log::{LogError, StreamName};
 const PAGE: i64 = 512;
 /// Pages that may wait to be taken in.
 pub(super) const WAITING: usize = 8;
+/// Long streams that are loaded at the same time, each over a connection of its own:
+/// who waits for one may hold a connection of the pool.
+const AT_ONCE: usize = 2;
 
 /// One page after the other, up to what is in the log at that time.
 pub(super) type Rest = mpsc::Receiver<Result<Page, LogError>>;
 
-/// Sends the pages of a stream after a sequence number, until there are no more
-/// of them, or nobody wants them any longer.
-pub(super) async fn load(pool: PgPool, stream: StreamName, after: i64, pages: mpsc::Sender<Result<Page, LogError>>) {
-    let loaded = async {
-        let mut connection = pool.acquire().await?;
-        let whole = send(&mut connection, &stream, after, &pages).await?;
-        if !whole {
-            // Whoever got it next would first have to read the rest.
-            connection.close_on_drop();
-        }
-        Ok(())
-    };
-    if let Err(source) = loaded.await {
-        let _ = pages.send(Err(LogError::Unavailable { operation: "load a long stream", source })).await;
+/// Loads what comes after first pages. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct RestLoader {
+    options: Arc<PgConnectOptions>,
+    turns: Arc<Semaphore>,
+}
+
+impl RestLoader {
+    pub(super) fn new(options: Arc<PgConnectOptions>) -> Self {
+        Self { options, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+
+    /// The pages of a stream after a sequence number. They come for as long as somebody wants them.
+    pub(super) fn load(&self, stream: StreamName, after: i64) -> Rest {
+        let (pages, rest) = mpsc::channel(WAITING);
+        let loader = self.clone();
+        tokio::spawn(async move {
+            let _turn = loader.turns.acquire().await;
+            if let Err(source) = send(&loader.options, &stream, after, &pages).await {
+                let _ = pages.send(Err(LogError::Unavailable { operation: "load a long stream", source })).await;
+            }
+        });
+        rest
     }
 }
 
-/// Whether all was wanted.
 async fn send(
-    connection: &mut PgConnection,
+    options: &PgConnectOptions,
     stream: &StreamName,
     mut after: i64,
     pages: &mpsc::Sender<Result<Page, LogError>>,
-) -> Result<bool, sqlx::Error> {
-    let mut transaction = connection.begin().await?;
+) -> Result<(), sqlx::Error> {
+    if pages.is_closed() {
+        return Ok(());
+    }
+    let mut connection = PgConnection::connect_with(options).await?;
     // As in load_pages: the plan that is right for a log of any length.
-    sqlx::query("select set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true)")
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)",
+    )
+    .execute(&mut connection)
+    .await?;
     // A page is a row, as in load_pages. Not by that function: it would keep all
     // of its answer until the last row is made.
     let mut rows = sqlx::query(
@@ -68,17 +86,22 @@ async fn send(
     .bind(&*stream.id)
     .bind(after)
     .bind(PAGE)
-    .fetch(&mut *transaction);
+    .fetch(&mut connection);
     while let Some(row) = rows.try_next().await? {
         let page = Page::from_row(&row)?;
-        // It is made so, and nothing but the order of the query says it.
+        // The plan makes it so, and nothing in the query asks for it: sorted, all of
+        // them would have to be there before the first could go.
         if page.after() != after {
             return Err(sqlx::Error::Protocol(format!("the page after {after} goes on after {}", page.after())));
         }
         after = page.sequence;
         if pages.send(Ok(page)).await.is_err() {
-            return Ok(false);
+            // Its connection goes with the rest that nobody wants.
+            return Ok(());
         }
     }
-    Ok(true)
+    drop(rows);
+    // All is here; how the server takes the farewell does not matter.
+    let _ = connection.close().await;
+    Ok(())
 }

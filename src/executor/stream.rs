@@ -161,9 +161,8 @@ impl<A: Decide> Stream<A> {
         while !pages.is_empty() {
             // Not here: whoever waits for this thread would wait for all of them.
             let stream = self.clone();
-            let taking = tokio::task::spawn_blocking(move || {
-                pages.into_iter().try_for_each(|page| stream.take_in(&page?))
-            });
+            let taking =
+                tokio::task::spawn_blocking(move || pages.into_iter().try_for_each(|page| stream.take_in(&page?)));
             match taking.await {
                 Ok(taken_in) => taken_in?,
                 Err(error) => match error.try_into_panic() {

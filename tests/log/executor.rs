@@ -394,12 +394,25 @@ async fn a_long_stream_is_taken_in_whole_and_what_cannot_be_read_is_named() {
     let others = look(two.b.clone()).await.expect("it is loaded");
     assert_eq!(others, (Some(REDEEMED + 1), 10_002, 10_002));
 
+    // Who gives up in the middle leaves nothing behind, and who appends meanwhile is seen.
+    let process = Process::start(&two.database).await;
+    let late = process.executor();
+    for given_up in 0..10 {
+        let wait = std::time::Duration::from_millis(given_up);
+        let _ = tokio::time::timeout(wait, look(late.clone())).await;
+    }
+    let more = futures_util::future::join_all((2..=50).map(|n| two.a.send("gold", wish(redeem(n)))));
+    let (met, sent) = tokio::join!(look(late.clone()), more);
+    assert!(met.expect("it is loaded").1 >= 10_002);
+    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
+    assert_eq!(look(late).await.expect("it is loaded"), (Some(REDEEMED + 50), 10_051, 10_051));
+
     sqlx::query(
         "insert into events (position, id, recorded_at, aggregate_type, aggregate_id, sequence, event_type,
                              event_version, payload, actor, correlation_id, causation)
          select position + 1, gen_random_uuid(), recorded_at, aggregate_type, aggregate_id, sequence + 1, event_type,
                 '99', payload, actor, correlation_id, causation
-           from events where position = 10002",
+           from events where position = 10051",
     )
     .execute(&mut connection)
     .await
@@ -407,6 +420,6 @@ async fn a_long_stream_is_taken_in_whole_and_what_cannot_be_read_is_named() {
     let cold = Process::start(&two.database).await;
     for executor in [two.a.clone(), cold.executor()] {
         let error = look(executor).await.expect_err("an unknown version");
-        assert!(matches!(error, LogError::Unreadable { position: 10_003, .. }), "{error:?}");
+        assert!(matches!(error, LogError::Unreadable { position: 10_052, .. }), "{error:?}");
     }
 }
