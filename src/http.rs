@@ -16,6 +16,7 @@ mod campaign_terms;
 mod campaigns;
 mod cards;
 mod check_access;
+mod context;
 mod coupon_json;
 mod coupons;
 mod csv;
@@ -229,14 +230,8 @@ pub fn endpoint(
     if let Some(sandbox) = sandbox {
         route = route.nest("/sandbox", sandbox);
     }
-    let origin = app.config.public_url.as_ref().map(|url| url.origin().ascii_serialization());
-    let inner = route
-        .data(app.clone())
-        .data(access)
-        .data(auth::PublicOrigin(origin))
-        .data(Arc::new(metrics::LetIn::default()))
-        .map_to_response();
-    edge::Edge { inner, app: app.clone(), methods }
+    let inside = Arc::new(context::Inside::new(app, &access));
+    edge::Edge { inner: route.map_to_response(), inside, methods }
 }
 
 /// Serves until `stop`; then accepts no more and finishes what is under way,

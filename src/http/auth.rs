@@ -1,7 +1,7 @@
 //! Who is calling, and whether they may: the first argument of every operation
 //! that is not open to all.
 
-use std::{marker::PhantomData, ops::Deref, sync::Arc};
+use std::{marker::PhantomData, ops::Deref};
 
 use poem::{Request, RequestBody, http::header};
 use poem_openapi::{
@@ -11,7 +11,7 @@ use poem_openapi::{
 use uuid::Uuid;
 
 use super::{
-    edge::RequestId,
+    context::{Context, Inside},
     problem::{Answer, Kind, Problem},
 };
 use crate::{
@@ -166,16 +166,13 @@ impl<'a, N: Need + Send> ApiExtractor<'a> for Allowed<N> {
 
 /// Who sent a request.
 pub(super) async fn caller(request: &Request) -> Answer<Caller> {
-    let (Some(access), Some(RequestId(id))) =
-        (request.data::<Arc<Access>>(), request.extensions().get::<RequestId>().copied())
-    else {
-        return Err(Kind::Internal.into());
-    };
-    let identity = identity(request, access).await?.ok_or(Kind::Unauthenticated)?;
-    Ok(Caller { identity, request: id })
+    let context = Context::of(request)?;
+    let identity = identity(request, &context.inside).await?.ok_or(Kind::Unauthenticated)?;
+    Ok(Caller { identity, request: context.id })
 }
 
-async fn identity(request: &Request, access: &Access) -> Answer<Option<Identity>> {
+async fn identity(request: &Request, inside: &Inside) -> Answer<Option<Identity>> {
+    let access = &inside.access;
     if request.headers().contains_key(header::AUTHORIZATION) {
         let sent = request.header(header::AUTHORIZATION).and_then(|value| value.split_once(' '));
         let Some((_, credential)) = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) else {
@@ -188,7 +185,7 @@ async fn identity(request: &Request, access: &Access) -> Answer<Option<Identity>
     }
     let Some(token) = cookie(request) else { return Ok(None) };
     let identity = access.by_token(&token).await?;
-    if identity.is_some() && !request.method().is_safe() && !same_site(request) {
+    if identity.is_some() && !request.method().is_safe() && !same_site(request, inside.origin.as_deref()) {
         return Err(Kind::CrossSite.into());
     }
     Ok(identity)
@@ -218,16 +215,11 @@ fn cookie(request: &Request) -> Option<String> {
 
 /// Whether the browser says that a page of ours sent it. Other sites can make a
 /// browser send our cookie along, but not these headers.
-fn same_site(request: &Request) -> bool {
+fn same_site(request: &Request, ours: Option<&str>) -> bool {
     if let Some(site) = request.header("sec-fetch-site") {
         return site == "same-origin";
     }
     let Some(origin) = request.header(header::ORIGIN) else { return false };
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    authority.is_some() && authority == request.header(header::HOST)
-        || request.data::<PublicOrigin>().is_some_and(|PublicOrigin(ours)| ours.as_deref() == Some(origin))
+    authority.is_some() && authority == request.header(header::HOST) || ours == Some(origin)
 }
-
-/// The origin of `PUBLIC_URL`: behind a proxy, `Host` may be another.
-#[derive(Debug, Clone)]
-pub(super) struct PublicOrigin(pub(super) Option<String>);

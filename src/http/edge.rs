@@ -2,7 +2,7 @@
 //! wrong into a problem, headers that are safe by default, metrics, one line in
 //! the log.
 
-use std::{collections::BTreeSet, panic::AssertUnwindSafe};
+use std::{collections::BTreeSet, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use poem::{
@@ -19,15 +19,11 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use super::{
+    context::{Context, Inside},
     document::Methods,
     parse_words,
     problem::{Kind, MEDIA_TYPE, Problem},
 };
-use crate::app::App;
-
-/// The request's id: the correlation id of all it leads to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct RequestId(pub(super) Uuid);
 
 /// Carries the request's id in and out.
 pub(super) const REQUEST_ID: &str = "x-request-id";
@@ -39,7 +35,7 @@ const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'unsafe-inline' '
 
 pub(super) struct Edge<E> {
     pub(super) inner: E,
-    pub(super) app: App,
+    pub(super) inside: Arc<Inside>,
     pub(super) methods: Methods,
 }
 
@@ -52,9 +48,9 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
             .header(REQUEST_ID)
             .and_then(|given| Uuid::try_parse(given).ok())
             .filter(|id| !id.is_nil())
-            .unwrap_or_else(|| self.app.clock.new_id());
-        request.extensions_mut().insert(RequestId(id));
-        let allowed = self.methods.of(request.uri().path());
+            .unwrap_or_else(|| self.inside.app.clock.new_id());
+        request.extensions_mut().insert(Context { id, inside: self.inside.clone() });
+        let uri = request.uri().clone();
         let span = tracing::info_span!("request", %id);
         let (mut response, operation, problem) = async {
             match checked(&request) {
@@ -81,13 +77,13 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         .await;
         finish(&mut response, id);
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(allowed) = allowed.and_then(|allowed| HeaderValue::from_str(allowed).ok())
+            && let Some(allowed) = self.methods.of(uri.path()).and_then(|allowed| HeaderValue::from_str(allowed).ok())
         {
             response.headers_mut().insert(header::ALLOW, allowed);
         }
         let operation = operation.map_or("other", |OperationId(operation)| operation);
         let took = started.elapsed();
-        let metrics = &self.app.metrics;
+        let metrics = &self.inside.app.metrics;
         metrics.requests.with_label_values(&[operation, response.status().as_str()]).inc();
         metrics.request_seconds.with_label_values(&[operation]).observe(took.as_secs_f64());
         span.in_scope(|| report(operation, &response, problem.as_ref(), took));
@@ -193,12 +189,13 @@ mod tests {
     use poem::{IntoResponse, http::Uri};
 
     use super::*;
-    use crate::{clock::Clock, config::Config};
+    use crate::{access::Access, app::App, clock::Clock, config::Config};
 
     async fn answer(inner: impl Endpoint<Output = Response>, uri: &'static str) -> (Response, serde_json::Value) {
         let config = Config::read(false, |_| None).unwrap();
         let app = App::build(config, "postgres://nobody@localhost/nothing", Clock::system()).unwrap();
-        let edge = Edge { inner, app, methods: Methods::default() };
+        let inside = Arc::new(Inside::new(&app, &Arc::new(Access::new(&app))));
+        let edge = Edge { inner, inside, methods: Methods::default() };
         let mut response = edge.call(Request::builder().uri(Uri::from_static(uri)).finish()).await.unwrap();
         let body = response.take_body().into_bytes().await.unwrap();
         (response, serde_json::from_slice(&body).unwrap_or_default())

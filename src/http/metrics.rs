@@ -1,14 +1,13 @@
 //! `/metrics`, for Prometheus. It needs the scope `operations`: a proxy on the
 //! same machine would make every caller look local.
 
-use std::sync::Arc;
-
-use poem::{Request, Response, handler, http::header, web::Data};
+use poem::{Request, Response, handler, http::header};
 use quick_cache::sync::Cache;
 use tokio::time::{Duration, Instant, timeout};
 
 use super::{
     auth::{self, Need, Operations},
+    context::{Context, Inside},
     problem::{Answer, Kind},
 };
 use crate::{app::App, feed, jobs, secrets::fingerprint};
@@ -56,9 +55,10 @@ impl LetIn {
 /// Metrics of this process, with the lag of the feeds and the number of jobs as
 /// they are right now; without these while the database is away.
 #[handler]
-pub(super) async fn metrics(request: &Request, app: Data<&App>, let_in: Data<&Arc<LetIn>>) -> poem::Result<Response> {
+pub(super) async fn metrics(request: &Request) -> poem::Result<Response> {
+    let Inside { app, let_in, .. } = &*Context::of(request)?.inside;
     let_in.judge(request).await?;
-    if !matches!(timeout(PATIENCE, count(&app)).await, Ok(Ok(()))) {
+    if !matches!(timeout(PATIENCE, count(app)).await, Ok(Ok(()))) {
         // Old numbers would look like new ones.
         app.metrics.feed_lag_events.reset();
         app.metrics.feed_lag_seconds.reset();

@@ -11,7 +11,7 @@ use poem_openapi::{
 
 use super::{
     Tags, body,
-    edge::RequestId,
+    context::Context,
     problem::{Answer, Kind, Problem},
 };
 use crate::{
@@ -39,7 +39,7 @@ impl Example for Kept {
 /// An event as Stripe sent it, byte for byte.
 struct Event {
     body: bytes::Bytes,
-    correlation: Option<uuid::Uuid>,
+    correlation: uuid::Uuid,
 }
 
 impl<'a> ApiExtractor<'a> for Event {
@@ -65,7 +65,7 @@ impl<'a> ApiExtractor<'a> for Event {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let correlation = request.extensions().get::<RequestId>().map(|RequestId(id)| *id);
+        let correlation = Context::of(request)?.id;
         Ok(Self { body: body::bytes(request, body).await?, correlation })
     }
 }
@@ -95,8 +95,7 @@ impl StripeWebhook {
         let header = signature.0.as_deref().unwrap_or_default();
         signature::verify(header, &event.body, secrets, now)
             .map_err(|error| Problem::from(Kind::StripeSignature).with_error("Stripe-Signature", error.to_string()))?;
-        let correlation = event.correlation.unwrap_or_else(|| self.0.clock.new_id());
-        let incoming = Incoming { body: event.body, received_at: now, correlation };
+        let incoming = Incoming { body: event.body, received_at: now, correlation: event.correlation };
         match self.0.stripe_inbox.keep(incoming).await {
             Ok(()) => Ok(Json(Kept { received: true })),
             // Whatever it was: Stripe has to keep the event.

@@ -14,9 +14,10 @@ use tokio::time::Duration;
 
 use super::{
     body::{announced, bytes_within},
+    context::Context,
     problem::{Kind, Problem},
 };
-use crate::{app::App, cards::Turn};
+use crate::cards::Turn;
 
 /// How long an upload waits until there is room for it. Each of those before it has half a minute to arrive.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -67,9 +68,8 @@ impl<'a> ApiExtractor<'a> for PictureBody {
         if announced(request).is_some_and(|length| length > Background::MOST_BYTES as u64) {
             return Err(too_large().into());
         }
-        // Added at the root of all that is served.
-        let app = request.data::<App>().ok_or(Problem::from(Kind::Internal))?;
-        let turn = tokio::time::timeout(PATIENCE, app.drawer.upload_turn());
+        let drawer = &Context::of(request)?.inside.app.drawer;
+        let turn = tokio::time::timeout(PATIENCE, drawer.upload_turn());
         let turn = turn.await.map_err(|_| Problem::from(Kind::Overloaded))?.ok_or(Problem::from(Kind::Stopping))?;
         let bytes =
             bytes_within(request, body, Background::MOST_BYTES).await.map_err(|problem| match problem.kind() {
