@@ -56,7 +56,7 @@ impl Clients {
 }
 
 /// Whether an answer has come to its end.
-fn whole(answer: &[u8]) -> bool {
+pub(crate) fn whole(answer: &[u8]) -> bool {
     let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { return false };
     let head = std::str::from_utf8(&answer[..end]).expect("headers are text");
     let length = head.lines().filter_map(|line| line.split_once(':')).find_map(|(name, value)| {

@@ -21,6 +21,7 @@ mod history;
 mod ours;
 mod redeem;
 mod site;
+mod wire;
 
 use cycle::{Round, Sample, cycle, median};
 use serde_json::{Value, json};

@@ -13,32 +13,41 @@ use promostack::{access, app::Role};
 use serde_json::json;
 
 use crate::{
-    LEVELS, ROUNDS, Report, Round, Streams, client::Clients, cycle, database::Database, median, ours, site::Site,
+    LEVELS, ROUNDS, Report, Round, Streams, client::Clients, cycle, database::Database, median, ours, site::Site, wire,
 };
 
 /// By a process that answers and leaves feeds and jobs to another, beside what
-/// the log alone does with one hot stream, and the server with requests that
-/// it has nothing to do for.
+/// the log alone does with one hot stream, the server with requests that it has
+/// nothing to do for, and the system with the same bytes to and fro.
+///
+/// A redemption is at least such an exchange and such an append, on the same
+/// cores: together they make the most that any program could do of the log's rate.
 pub(crate) async fn over_http(report: &mut Report) {
     let database = Database::create().await;
     let site = Arc::new(Site::start(&database, Role::Web).await);
     site.campaign(Some("HOT")).await;
     let customers = Arc::new(AtomicU64::new(0));
+    let echo = wire::answering().await;
     for in_flight in LEVELS {
         let clients = Arc::new(Clients::new(&site.url, &site.key, in_flight));
-        let (mut http, mut log, mut bare) = (vec![], vec![], vec![]);
+        let wire = Arc::new(Clients::new(&echo, &site.key, in_flight));
+        let (mut http, mut log, mut bare, mut bytes) = (vec![], vec![], vec![], vec![]);
         for _ in 0..ROUNDS {
             log.push(ours::commands(&database, Streams::Hot, Round::new(in_flight)).await);
             let (sent_by, customers) = (clients.clone(), customers.clone());
             let redeem = move |n| {
                 let (clients, customers) = (sent_by.clone(), customers.clone());
                 async move {
-                    let customer = customers.fetch_add(1, Relaxed);
-                    let body = format!(r#"{{"code":"HOT","customer":"customer-{customer}"}}"#);
-                    clients.send(n, "POST", "/api/coupons/redeem", &body).await;
+                    clients.send(n, "POST", "/api/coupons/redeem", &body(customers.fetch_add(1, Relaxed))).await;
                 }
             };
             http.push(cycle(Round::new(in_flight), redeem).await);
+            let sent_by = wire.clone();
+            let exchange = move |n| {
+                let clients = sent_by.clone();
+                async move { clients.send(n, "POST", "/api/coupons/redeem", &body(n)).await }
+            };
+            bytes.push(cycle(Round::new(in_flight), exchange).await);
             let sent_by = clients.clone();
             let nothing = move |n| {
                 let clients = sent_by.clone();
@@ -46,15 +55,22 @@ pub(crate) async fn over_http(report: &mut Report) {
             };
             bare.push(cycle(Round::new(in_flight), nothing).await);
         }
-        let (http, log, bare) = (median(http), median(log), median(bare));
+        let (http, log, bare, bytes) = (median(http), median(log), median(bare), median(bytes));
         report.sample(&format!("redeemed over HTTP, {in_flight} in flight"), &http);
         report.sample(&format!("hot stream of the log, {in_flight} in flight"), &log);
         report.sample(&format!("nothing over HTTP, {in_flight} in flight"), &bare);
-        report.add(&format!("  ratio, {in_flight} in flight"), http.per_s / log.per_s, "", Some(0.5));
+        report.sample(&format!("bytes to and fro, {in_flight} in flight"), &bytes);
+        report.add(&format!("  redeemed / log, {in_flight} in flight"), http.per_s / log.per_s, "", Some(0.5));
+        let most = 1.0 / (1.0 / bytes.per_s + 1.0 / log.per_s);
+        report.add(&format!("  at the very most, {in_flight} in flight"), most / log.per_s, "", None);
     }
     if let Some(site) = Arc::into_inner(site) {
         site.stop().await;
     }
+}
+
+fn body(customer: u64) -> String {
+    format!(r#"{{"code":"HOT","customer":"customer-{customer}"}}"#)
 }
 
 /// By a process that does everything: until all updates are worked.
