@@ -215,6 +215,8 @@ impl App {
                 ("synchronous_commit", "on"),
                 // (A space in a value is escaped.)
                 ("default_transaction_isolation", r"read\ committed"),
+                // To compile a query takes the server as long as it takes to answer thousands of ours.
+                ("jit", "off"),
             ]);
         let pool = PgPoolOptions::new()
             .max_connections(24)

@@ -128,6 +128,12 @@ pub enum LogError {
         /// What is wrong with it.
         source: aggregates::UnreadableEvent,
     },
+    /// A stream lacks an event, though the log gives sequence numbers without gaps.
+    #[error("the stream of the event at position {position} lacks an event before it")]
+    Incomplete {
+        /// Where one of the events after the gap stands.
+        position: i64,
+    },
     /// More commands wait than this process accepts.
     #[error("too many commands are waiting")]
     Overloaded,

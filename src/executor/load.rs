@@ -46,7 +46,7 @@ impl Loader {
     #[must_use]
     pub fn new(pool: PgPool) -> (Self, LoadTask) {
         let (sender, requests) = mpsc::channel(BATCH);
-        let rest = RestLoader::new(pool.connect_options());
+        let rest = RestLoader::new(&pool.connect_options());
         (Self { requests: sender, rest }, LoadTask { pool, connection: None, requests })
     }
 
@@ -60,15 +60,18 @@ impl Loader {
         let (answer, loaded) = oneshot::channel();
         let request = Request { stream: stream.clone(), after, answer };
         self.requests.send(request).await.map_err(|_| LogError::Closed)?;
-        loaded.await.map_err(|_| LogError::Closed)?.map_err(|error| LogError::Unavailable {
-            operation: "load a stream",
-            // One query served many; each of them is told the same.
-            source: sqlx::Error::Protocol(error.to_string()),
-        })
+        let loaded = loaded.await.map_err(|_| LogError::Closed)?;
+        loaded
+            .map_err(|error| LogError::Unavailable {
+                operation: "load a stream",
+                // One query served many; each of them is told the same.
+                source: sqlx::Error::Protocol(error.to_string()),
+            })?
+            .following(after)
     }
 
-    /// What comes after the first page, which was not the last one. It may be a
-    /// million events; other streams do not wait for them.
+    /// What comes after the first pages, none of which was the last one. It may be
+    /// a million events; short streams do not wait for them.
     pub(super) fn rest(&self, stream: &StreamName, after: i64) -> Rest {
         self.rest.load(stream.clone(), after)
     }

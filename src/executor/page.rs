@@ -35,9 +35,21 @@ impl Page {
         self.positions.len()
     }
 
-    /// The sequence number before the first event: a stream has no gaps.
+    /// The sequence number before the first event.
     pub(super) fn after(&self) -> i64 {
         self.sequence - self.len() as i64
+    }
+
+    /// The page, if it is what follows a sequence number.
+    ///
+    /// # Errors
+    /// [`LogError::Incomplete`] when there is anything between: a state that lacks
+    /// an event must not decide.
+    pub(super) fn following(self, after: i64) -> Result<Self, LogError> {
+        match self.position() {
+            Some(position) if self.after() != after => Err(LogError::Incomplete { position }),
+            _ => Ok(self),
+        }
     }
 
     /// The last event's position; none without events.

@@ -1,10 +1,13 @@
-//! What comes after the first page of a long stream, in one query.
+//! What comes after the first pages of a long stream, in one query.
 
-use std::sync::Arc;
+use std::{future::Future, io, sync::Arc};
 
 use futures_util::TryStreamExt;
-use sqlx::{Connection, FromRow, PgConnection, postgres::PgConnectOptions};
-use tokio::sync::{Semaphore, mpsc};
+use sqlx::{ConnectOptions, Connection, FromRow, PgConnection, postgres::PgConnectOptions};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{Duration, timeout},
+};
 
 use super::page::Page;
 use crate::log::{LogError, StreamName};
@@ -15,9 +18,12 @@ use crate::log::{LogError, StreamName};
 const PAGE: i64 = 512;
 /// Pages that may wait to be taken in.
 pub(super) const WAITING: usize = 8;
-/// Long streams that are loaded at the same time, each over a connection of its own:
-/// who waits for one may hold a connection of the pool.
+/// Long streams that are loaded at the same time, each over a connection of its
+/// own: one of the pool may be held by whoever waits for the stream.
 const AT_ONCE: usize = 2;
+/// How long the server may say nothing. Who only listens is not told that a
+/// connection is dead.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// One page after the other, up to what is in the log at that time.
 pub(super) type Rest = mpsc::Receiver<Result<Page, LogError>>;
@@ -30,18 +36,39 @@ pub(super) struct RestLoader {
 }
 
 impl RestLoader {
-    pub(super) fn new(options: Arc<PgConnectOptions>) -> Self {
-        Self { options, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub(super) fn new(options: &PgConnectOptions) -> Self {
+        let options = options
+            .clone()
+            // As in load_pages: the plan that is right for a log of any length.
+            .options([("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")])
+            // It is slow by its nature.
+            .disable_statement_logging();
+        Self { options: Arc::new(options), turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
-    /// The pages of a stream after a sequence number. They come for as long as somebody wants them.
+    /// The pages of a stream after a sequence number. They come for as long as
+    /// somebody wants them.
     pub(super) fn load(&self, stream: StreamName, after: i64) -> Rest {
         let (pages, rest) = mpsc::channel(WAITING);
         let loader = self.clone();
         tokio::spawn(async move {
-            let _turn = loader.turns.acquire().await;
-            if let Err(source) = send(&loader.options, &stream, after, &pages).await {
-                let _ = pages.send(Err(LogError::Unavailable { operation: "load a long stream", source })).await;
+            let loading = async {
+                let _turn = loader.turns.acquire().await;
+                send(&loader.options, &stream, after, &pages).await
+            };
+            let sent = tokio::select! {
+                sent = loading => sent,
+                () = pages.closed() => return,
+            };
+            match sent {
+                Ok(connection) => {
+                    drop(pages);
+                    // All has come; how the server takes the farewell does not matter.
+                    let _ = timeout(SILENCE, connection.close()).await;
+                }
+                Err(error) => {
+                    let _ = pages.send(Err(error)).await;
+                }
             }
         });
         rest
@@ -53,17 +80,8 @@ async fn send(
     stream: &StreamName,
     mut after: i64,
     pages: &mpsc::Sender<Result<Page, LogError>>,
-) -> Result<(), sqlx::Error> {
-    if pages.is_closed() {
-        return Ok(());
-    }
-    let mut connection = PgConnection::connect_with(options).await?;
-    // As in load_pages: the plan that is right for a log of any length.
-    sqlx::query(
-        "select set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false)",
-    )
-    .execute(&mut connection)
-    .await?;
+) -> Result<PgConnection, LogError> {
+    let mut connection = heard(PgConnection::connect_with(options)).await?;
     // A page is a row, as in load_pages. Not by that function: it would keep all
     // of its answer until the last row is made.
     let mut rows = sqlx::query(
@@ -87,21 +105,25 @@ async fn send(
     .bind(after)
     .bind(PAGE)
     .fetch(&mut connection);
-    while let Some(row) = rows.try_next().await? {
-        let page = Page::from_row(&row)?;
-        // The plan makes it so, and nothing in the query asks for it: sorted, all of
-        // them would have to be there before the first could go.
-        if page.after() != after {
-            return Err(sqlx::Error::Protocol(format!("the page after {after} goes on after {}", page.after())));
-        }
+    while let Some(row) = heard(rows.try_next()).await? {
+        // That they come in order is the plan's doing, and nothing in the query asks for
+        // it: sorted, all of them would have to be there before the first could go.
+        let page = Page::from_row(&row).map_err(unavailable)?.following(after)?;
         after = page.sequence;
         if pages.send(Ok(page)).await.is_err() {
-            // Its connection goes with the rest that nobody wants.
-            return Ok(());
+            break;
         }
     }
     drop(rows);
-    // All is here; how the server takes the farewell does not matter.
-    let _ = connection.close().await;
-    Ok(())
+    Ok(connection)
+}
+
+/// What the server answers, if it does.
+async fn heard<T>(answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, LogError> {
+    let heard = timeout(SILENCE, answer).await;
+    heard.unwrap_or_else(|_| Err(sqlx::Error::Io(io::ErrorKind::TimedOut.into()))).map_err(unavailable)
+}
+
+fn unavailable(source: sqlx::Error) -> LogError {
+    LogError::Unavailable { operation: "load a long stream", source }
 }

@@ -66,7 +66,7 @@ fn log_kind(error: &LogError) -> Kind {
     match error {
         LogError::Unavailable { source, .. } => database_kind(source),
         LogError::Unstorable { .. } => Kind::Unstorable,
-        LogError::Unreadable { .. } => Kind::Internal,
+        LogError::Unreadable { .. } | LogError::Incomplete { .. } => Kind::Internal,
         LogError::Overloaded => Kind::Overloaded,
         LogError::Closed => Kind::Stopping,
     }

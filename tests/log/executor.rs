@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 use cqrs_es::Aggregate;
 use promostack::{
     executor::{Done, Executor, SendError, Wish},
-    log::{Log, LogError, Once},
+    log::{Log, Once},
 };
 use uuid::Uuid;
 
@@ -370,56 +370,4 @@ async fn a_command_nobody_can_store_does_not_disturb_the_others() {
         }
     }
     assert_eq!(two.events().await, 49);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_stream_is_taken_in_whole_and_what_cannot_be_read_is_named() {
-    const REDEEMED: u32 = 9_999;
-    let two = Two::start().await;
-    let mut connection = two.database.connect().await;
-    let fill = sqlx::query(include_str!("../../benches/campaigns/history.sql")).bind("gold").bind(i64::from(REDEEMED));
-    fill.execute(&mut connection).await.expect("the log is filled");
-    let look = |executor: Executor<Campaign>| async move {
-        executor.look("gold", |gold, version, at| (gold.running().map(|known| known.redeemed), version, at)).await
-    };
-    let first = look(two.a.clone()).await.expect("it is loaded");
-    assert_eq!(first, (Some(REDEEMED), 10_001, 10_001));
-
-    // What a person is called must not be taken for the end of an event.
-    let Command::Redeem { redemption, asked } = redeem(1) else { unreachable!("it redeems") };
-    let named = TelegramUser { id: 7, name: Some("An\u{1e}na".to_owned()), language: None };
-    let redemption = Redemption { telegram: Some(Personal::new(named)), ..redemption };
-    let done = two.a.send("gold", wish(Command::Redeem { redemption, asked })).await.expect("it is active");
-    assert_eq!((done.version, done.position), (10_002, 10_002));
-    let others = look(two.b.clone()).await.expect("it is loaded");
-    assert_eq!(others, (Some(REDEEMED + 1), 10_002, 10_002));
-
-    // Who gives up in the middle leaves nothing behind, and who appends meanwhile is seen.
-    let process = Process::start(&two.database).await;
-    let late = process.executor();
-    for given_up in 0..10 {
-        let wait = std::time::Duration::from_millis(given_up);
-        let _ = tokio::time::timeout(wait, look(late.clone())).await;
-    }
-    let more = futures_util::future::join_all((2..=50).map(|n| two.a.send("gold", wish(redeem(n)))));
-    let (met, sent) = tokio::join!(look(late.clone()), more);
-    assert!(met.expect("it is loaded").1 >= 10_002);
-    assert!(sent.iter().all(Result::is_ok), "{sent:?}");
-    assert_eq!(look(late).await.expect("it is loaded"), (Some(REDEEMED + 50), 10_051, 10_051));
-
-    sqlx::query(
-        "insert into events (position, id, recorded_at, aggregate_type, aggregate_id, sequence, event_type,
-                             event_version, payload, actor, correlation_id, causation)
-         select position + 1, gen_random_uuid(), recorded_at, aggregate_type, aggregate_id, sequence + 1, event_type,
-                '99', payload, actor, correlation_id, causation
-           from events where position = 10051",
-    )
-    .execute(&mut connection)
-    .await
-    .expect("it is the next");
-    let cold = Process::start(&two.database).await;
-    for executor in [two.a.clone(), cold.executor()] {
-        let error = look(executor).await.expect_err("an unknown version");
-        assert!(matches!(error, LogError::Unreadable { position: 10_052, .. }), "{error:?}");
-    }
 }

@@ -7,6 +7,7 @@ mod doubt;
 mod executor;
 mod history;
 mod interop;
+mod long_stream;
 mod process;
 mod reading;
 mod unchanging;
