@@ -16,11 +16,22 @@ pub(crate) struct Clients {
     connections: Vec<Mutex<Option<TcpStream>>>,
 }
 
+async fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).await.expect("it listens");
+    stream.set_nodelay(true).expect("it is a socket");
+    stream
+}
+
 impl Clients {
-    /// Of a site at `url`, none of them connected yet.
-    pub(crate) fn new(url: &str, key: &Secret, senders: usize) -> Self {
+    /// To a site at `url`: connected one after the other, and before anything is
+    /// measured, for a thousand at once are more than a listener takes.
+    pub(crate) async fn connected(url: &str, key: &Secret, senders: usize) -> Self {
         let address = url.trim_start_matches("http://").to_owned();
-        Self { address, key: key.clone(), connections: (0..senders).map(|_| Mutex::default()).collect() }
+        let mut connections = Vec::with_capacity(senders);
+        for _ in 0..senders {
+            connections.push(Mutex::new(Some(connect(&address).await)));
+        }
+        Self { address, key: key.clone(), connections }
     }
 
     /// Sends a request by the connection of the `n`th command's sender, and
@@ -36,11 +47,7 @@ impl Clients {
         // Given up in the middle of an answer, it must not be used again.
         let mut stream = match connection.take() {
             Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(address).await.expect("it listens");
-                stream.set_nodelay(true).expect("it is a socket");
-                stream
-            }
+            None => connect(address).await,
         };
         stream.write_all(request.as_bytes()).await.expect("it reads");
         let mut answer = Vec::with_capacity(2_048);
