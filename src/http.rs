@@ -41,6 +41,7 @@ mod operations;
 mod pages;
 mod params;
 mod parse_words;
+mod paths;
 mod plan_json;
 mod plans;
 mod portal;
@@ -217,7 +218,7 @@ pub fn endpoint(
     let service = service(app, &access, stop);
     let spec = service.spec();
     let document = document::finish(&spec);
-    let methods = document::Methods::in_document(&document);
+    let paths = paths::Paths::in_document(&document);
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     let docs = pages::docs(&service.scalar_html(), &spec, &text);
     let mut route = Route::new()
@@ -231,7 +232,7 @@ pub fn endpoint(
         route = route.nest("/sandbox", sandbox);
     }
     let inside = Arc::new(context::Inside::new(app, &access));
-    edge::Edge { inner: route.map_to_response(), inside, methods }
+    edge::Edge { inner: route.map_to_response(), inside, paths }
 }
 
 /// Serves until `stop`; then accepts no more and finishes what is under way,

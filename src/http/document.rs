@@ -352,33 +352,3 @@ fn field_error_schema() -> Value {
         },
     })
 }
-
-/// Which methods each path has, for the header Allow.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Methods(Vec<(Vec<String>, String)>);
-
-impl Methods {
-    pub(super) fn in_document(document: &Value) -> Self {
-        let Some(paths) = document["paths"].as_object() else { return Self::default() };
-        let of = |(path, item): (&String, &Value)| {
-            let methods = METHODS.iter().filter(|method| item.get(**method).is_some());
-            let words = methods.flat_map(|method| match *method {
-                "get" => vec!["GET".to_owned(), "HEAD".to_owned()],
-                other => vec![other.to_ascii_uppercase()],
-            });
-            (path.split('/').map(str::to_owned).collect(), words.collect::<Vec<_>>().join(", "))
-        };
-        Self(paths.iter().map(of).collect())
-    }
-
-    /// The methods of a path; of one with fewer variable parts, if several fit.
-    pub(super) fn of(&self, path: &str) -> Option<&str> {
-        let parts: Vec<&str> = path.split('/').collect();
-        let fits = |pattern: &&(Vec<String>, String)| {
-            pattern.0.len() == parts.len()
-                && pattern.0.iter().zip(&parts).all(|(pattern, part)| pattern.starts_with('{') || pattern == part)
-        };
-        let variable = |pattern: &&(Vec<String>, String)| pattern.0.iter().filter(|part| part.starts_with('{')).count();
-        self.0.iter().filter(fits).min_by_key(variable).map(|(_, methods)| methods.as_str())
-    }
-}

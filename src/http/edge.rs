@@ -20,8 +20,8 @@ use uuid::Uuid;
 
 use super::{
     context::{Context, Inside},
-    document::Methods,
     parse_words,
+    paths::Paths,
     problem::{Kind, MEDIA_TYPE, Problem},
 };
 
@@ -36,7 +36,7 @@ const CONTENT_SECURITY: &str = "default-src 'none'; script-src 'unsafe-inline' '
 pub(super) struct Edge<E> {
     pub(super) inner: E,
     pub(super) inside: Arc<Inside>,
-    pub(super) methods: Methods,
+    pub(super) paths: Paths,
 }
 
 impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
@@ -50,10 +50,10 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
             .filter(|id| !id.is_nil())
             .unwrap_or_else(|| self.inside.app.clock.new_id());
         request.extensions_mut().insert(Context { id, inside: self.inside.clone() });
-        let uri = request.uri().clone();
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let span = tracing::info_span!("request", %id);
         let (mut response, operation, problem) = async {
-            match checked(&request) {
+            match checked(&request, &self.paths) {
                 Err(problem) => (problem.respond(id), None, Some(problem)),
                 Ok(()) => match AssertUnwindSafe(self.inner.call(request)).catch_unwind().await {
                     Ok(Ok(response)) => {
@@ -62,7 +62,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
                     }
                     Ok(Err(error)) => {
                         let operation = error.data::<OperationId>().copied();
-                        let problem = problem_of(error);
+                        let problem =
+                            problem_of(error, |parameter| self.paths.values(method.as_str(), uri.path(), parameter));
                         (problem.respond(id), operation, Some(problem))
                     }
                     // What it said went through the panic hook; it may quote anything.
@@ -77,7 +78,8 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
         .await;
         finish(&mut response, id);
         if response.status() == StatusCode::METHOD_NOT_ALLOWED
-            && let Some(allowed) = self.methods.of(uri.path()).and_then(|allowed| HeaderValue::from_str(allowed).ok())
+            && let Some(allowed) =
+                self.paths.methods(uri.path()).and_then(|allowed| HeaderValue::from_str(allowed).ok())
         {
             response.headers_mut().insert(header::ALLOW, allowed);
         }
@@ -94,21 +96,28 @@ impl<E: Endpoint<Output = Response>> Endpoint for Edge<E> {
 /// Headers that operations read; poem-openapi takes one that is no text for none.
 const TEXT_HEADERS: [&str; 4] = ["If-Match", "If-None-Match", "Idempotency-Key", "Last-Event-ID"];
 
-/// What PostgreSQL could not hold is refused before anyone looks at it, and so is a
-/// parameter that is given twice: the operation would see the first one only.
-fn checked(request: &Request) -> Result<(), Problem> {
+/// What PostgreSQL could not hold is refused before anyone looks at it, and so are a
+/// parameter that is given twice, for the operation would see the first one only, and
+/// one that the operation does not know.
+fn checked(request: &Request, paths: &Paths) -> Result<(), Problem> {
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     if let Some(pair) = query.split('&').find(|pair| pair.contains("%00")) {
         let name: String = pair.split(['=', '%']).next().unwrap_or_default().chars().take(64).collect();
         return Err(Problem::input(name, "must not contain the character NUL"));
     }
-    let mut seen = BTreeSet::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let name = pair.split('=').next().unwrap_or_default();
-        if !seen.insert(name) {
-            return Err(Problem::input(name.chars().take(64).collect::<String>(), "must be given once"));
+    if !query.is_empty() {
+        let given = request.params::<Vec<(String, String)>>();
+        let given = given.map_err(|_| Problem::input("query", "cannot be read"))?;
+        let names = given.iter().map(|(name, _)| name.as_str());
+        let mut seen = BTreeSet::new();
+        for name in names.clone() {
+            if !seen.insert(name) {
+                return Err(Problem::input(name.chars().take(64).collect::<String>(), "must be given once"));
+            }
         }
+        let unknown = paths.check_query(request.method().as_str(), uri.path(), names);
+        unknown.map_err(|error| Problem::from(Kind::InvalidInput).with_errors(vec![error]))?;
     }
     for name in TEXT_HEADERS {
         if request.headers().get_all(name).iter().any(|value| value.to_str().is_err()) {
@@ -121,16 +130,16 @@ fn checked(request: &Request) -> Result<(), Problem> {
     Ok(())
 }
 
-fn problem_of(error: poem::Error) -> Problem {
+fn problem_of<'a>(error: poem::Error, values: impl FnOnce(&str) -> Option<&'a str>) -> Problem {
     let error = match error.downcast::<Problem>() {
         Ok(problem) => return problem,
         Err(error) => error,
     };
     if let Some(ParseParamError { name, reason }) = error.downcast_ref() {
-        return Problem::input(*name, parse_words::plain(reason));
+        return Problem::input(*name, parse_words::plain(reason, || values(name)));
     }
     if let Some(ParsePathError { name, reason }) = error.downcast_ref() {
-        return Problem::input(*name, parse_words::plain(reason));
+        return Problem::input(*name, parse_words::plain(reason, || None));
     }
     // It is not percent-encoded UTF-8.
     if error.is::<poem::error::ParsePathError>() {
@@ -195,7 +204,7 @@ mod tests {
         let config = Config::read(false, |_| None).unwrap();
         let app = App::build(config, "postgres://nobody@localhost/nothing", Clock::system()).unwrap();
         let inside = Arc::new(Inside::new(&app, &Arc::new(Access::new(&app))));
-        let edge = Edge { inner, inside, methods: Methods::default() };
+        let edge = Edge { inner, inside, paths: Paths::default() };
         let mut response = edge.call(Request::builder().uri(Uri::from_static(uri)).finish()).await.unwrap();
         let body = response.take_body().into_bytes().await.unwrap();
         (response, serde_json::from_slice(&body).unwrap_or_default())

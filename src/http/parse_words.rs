@@ -1,7 +1,8 @@
 //! What is wrong with a parameter, in our words: the library says it in those of its types.
 
-/// The reason for people, of the library's.
-pub(super) fn plain(reason: &str) -> String {
+/// The reason for people, of the library's. `values` are those that may be, where they
+/// are listed.
+pub(super) fn plain<'a>(reason: &str, values: impl FnOnce() -> Option<&'a str>) -> String {
     if let Some(limit) = reason.strip_prefix("verification failed. ") {
         return limit_in_words(limit).unwrap_or_else(|| "is not as the documentation says".to_owned());
     }
@@ -10,7 +11,10 @@ pub(super) fn plain(reason: &str) -> String {
         return reason.to_owned();
     };
     if why.starts_with("Expect a valid enumeration value") {
-        return "must be one of the values that the documentation lists".to_owned();
+        return values().map_or_else(
+            || "must be one of the values that the documentation lists".to_owned(),
+            |values| format!("must be one of {values}"),
+        );
     }
     let kind = kind.trim_start_matches("optional_").replace('_', "(");
     let words = match kind.trim_end_matches(')') {
@@ -61,7 +65,7 @@ mod tests {
             ("verification failed. maxLength(64)", "must have 64 characters or fewer"),
             (
                 "failed to parse \"SignalStatus\": Expect a valid enumeration value. (occurred while parsing \"optional_SignalStatus\")",
-                "must be one of the values that the documentation lists",
+                "must be one of waiting, closed",
             ),
             ("failed to parse \"integer(uint32)\": invalid digit found in string", "must be a whole number, 0 or more"),
             (
@@ -74,7 +78,7 @@ mod tests {
             ),
             ("must not be so", "must not be so"),
         ] {
-            assert_eq!(plain(reason), words);
+            assert_eq!(plain(reason, || Some("waiting, closed")), words);
         }
     }
 }
