@@ -96,8 +96,14 @@ fn print(text: &str) -> std::io::Result<()> {
 
 fn log_to_stderr(config: &Config) {
     // sqlx says at "info" every notice of the server; teloxide and hyper are chatty.
-    let filter = EnvFilter::try_from_default_env()
+    let mut filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,hyper=warn,reqwest=warn,poem=warn"));
+    // What these say quotes pictures that others upload, line breaks and all.
+    for quoting in ["usvg=off", "resvg=off", "fontdb=off", "roxmltree=off"] {
+        if let Ok(directive) = quoting.parse() {
+            filter = filter.add_directive(directive);
+        }
+    }
     let registry = tracing_subscriber::registry().with(filter);
     if config.log_json {
         registry.with(fmt::layer().json().with_writer(std::io::stderr)).init();

@@ -214,7 +214,15 @@ impl Coupons {
             telegram: body.value.holder.telegram(),
             at: self.0.clock.now(),
         };
-        self.send(&caller, id.0, command, Some(once)).await
+        self.send(&caller, id.0, command, Some(once)).await.map_err(|problem| match problem.kind() {
+            // Nobody sent a key of that name.
+            Kind::KeyReused => problem
+                .with_detail(
+                    "Under this source_id another person was given a coupon. Another one needs a source_id of its own.",
+                )
+                .with_error("source_id", "was used for another person"),
+            _ => problem,
+        })
     }
 }
 

@@ -10,7 +10,10 @@ use poem_openapi::{
 use projections::page::{Cursor, is_usual};
 use tokio::time::Duration;
 
-use super::problem::{Answer, Kind, Problem};
+use super::{
+    parse_words,
+    problem::{Answer, Kind, Problem},
+};
 use crate::{app::App, feed};
 
 /// The one variable part of a path. Unlike poem-openapi's own extractor it names
@@ -48,7 +51,7 @@ impl<'a, T: ParseFromParameter> ApiExtractor<'a> for At<T> {
         // The router knows the variable parts by their number.
         match ParseFromParameter::parse_from_parameters(request.raw_path_param("param0")) {
             Ok(value) => Ok(Self(value)),
-            Err(error) => Err(Problem::input(name, error.into_message()).into()),
+            Err(error) => Err(Problem::input(name, parse_words::plain(&error.into_message(), || None)).into()),
         }
     }
 }

@@ -6,6 +6,9 @@ pub(super) fn plain<'a>(reason: &str, values: impl FnOnce() -> Option<&'a str>) 
     if let Some(limit) = reason.strip_prefix("verification failed. ") {
         return limit_in_words(limit).unwrap_or_else(|| "is not as the documentation says".to_owned());
     }
+    if reason.ends_with("expects an input value.") {
+        return "is required".to_owned();
+    }
     // `failed to parse "a type": why`, with the outer type at the end.
     let Some((kind, why)) = reason.strip_prefix("failed to parse \"").and_then(|rest| rest.split_once("\": ")) else {
         return reason.to_owned();
@@ -24,7 +27,7 @@ pub(super) fn plain<'a>(reason: &str, values: impl FnOnce() -> Option<&'a str>) 
         kind if kind.starts_with("integer") => "must be a whole number",
         kind if kind.starts_with("number") => "must be a number",
         "string(date-time" => "must be an instant such as 2026-04-01T08:00:00Z",
-        "string(date" => "must be a day such as 2026-04-01",
+        "string(date" | "string(naive-date" => "must be a day such as 2026-04-01",
         "string(uuid" => "must be a UUID",
         "boolean" => "must be true or false",
         _ => return reason.to_owned(),
@@ -76,6 +79,12 @@ mod tests {
                 "failed to parse \"string_date-time\": premature end of input",
                 "must be an instant such as 2026-04-01T08:00:00Z",
             ),
+            (
+                "failed to parse \"string_naive-date\": premature end of input (occurred while parsing \"optional_string_naive-date\")",
+                "must be a day such as 2026-04-01",
+            ),
+            ("failed to parse \"string_uuid\": invalid character: found `N` at 0", "must be a UUID"),
+            ("Type \"string\" expects an input value.", "is required"),
             ("must not be so", "must not be so"),
         ] {
             assert_eq!(plain(reason, || Some("waiting, closed")), words);

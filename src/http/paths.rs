@@ -1,6 +1,6 @@
 //! What the document says of the paths: for what the library leaves unsaid.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -35,8 +35,9 @@ impl Paths {
         self.find(path).map(|path| path.methods.as_str())
     }
 
-    /// Refuses a query with a parameter that the operation does not have: a filter with
-    /// a typing error would filter nothing.
+    /// Refuses a query with a parameter that the operation does not have, for a filter with
+    /// a typing error would filter nothing; and with one that comes twice, for the operation
+    /// would see the first one only.
     pub(super) fn check_query<'a>(
         &self,
         method: &str,
@@ -44,7 +45,14 @@ impl Paths {
         names: impl Iterator<Item = &'a str>,
     ) -> Result<(), FieldError> {
         let Some(query) = self.query(method, path) else { return Ok(()) };
+        let mut seen = BTreeSet::new();
         for name in names {
+            if !seen.insert(name) {
+                return Err(FieldError {
+                    field: name.chars().take(64).collect(),
+                    reason: "must be given once".to_owned(),
+                });
+            }
             if !query.contains_key(name) {
                 let there_are = query.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
                 let reason = match there_are.as_str() {
@@ -87,10 +95,11 @@ impl Path {
         Self {
             parts: path.split('/').map(str::to_owned).collect(),
             methods: methods.collect::<Vec<_>>().join(", "),
-            // What others call may get parameters of theirs.
+            // What is open to all may get parameters of others: of those who send webhooks, of
+            // probes, of whoever wraps a link to follow who opens it.
             operations: operations
                 .into_iter()
-                .filter(|(_, operation)| operation["tags"] != serde_json::json!(["Webhooks"]))
+                .filter(|(_, operation)| operation.get("x-needs").is_some())
                 .map(|(method, operation)| (method, query(operation, schemas)))
                 .collect(),
         }
@@ -108,6 +117,8 @@ fn query(operation: &Value, schemas: &Value) -> Query {
     let named = |parameter: &Map<String, Value>| {
         let schema = parameter.get("schema")?;
         let name = parameter.get("name")?.as_str()?.to_owned();
+        // With a default value it is one of several.
+        let schema = schema["allOf"].get(0).unwrap_or(schema);
         let schema = schema["$ref"].as_str().and_then(|name| schemas.get(name.rsplit('/').next()?)).unwrap_or(schema);
         let values =
             schema["enum"].as_array().map(|values| values.iter().filter_map(Value::as_str).collect::<Vec<_>>());
@@ -124,16 +135,25 @@ mod tests {
 
     fn paths() -> Paths {
         let limit = json!({ "in": "query", "name": "limit", "schema": { "type": "integer" } });
+        let sort =
+            json!({ "allOf": [{ "$ref": "#/components/schemas/Sort" }, { "default": "name" }], "default": "name" });
+        let sort = json!({ "in": "query", "name": "sort", "schema": sort });
         let status = json!({ "in": "query", "name": "status", "schema": { "$ref": "#/components/schemas/Status" } });
         let id = json!({ "in": "path", "name": "id", "schema": { "type": "string" } });
         Paths::in_document(&json!({
             "paths": {
-                "/a": { "post": { "parameters": [] }, "get": { "parameters": [status, limit] } },
-                "/a/{id}": { "get": { "parameters": [id] } },
-                "/a/b": { "delete": {} },
-                "/hook": { "post": { "tags": ["Webhooks"] } },
+                "/a": {
+                    "post": { "x-needs": "login", "parameters": [] },
+                    "get": { "x-needs": "login", "parameters": [status, sort, limit] },
+                },
+                "/a/{id}": { "get": { "x-needs": "login", "parameters": [id] } },
+                "/a/b": { "delete": { "x-needs": "admin" } },
+                "/hook": { "post": {} },
             },
-            "components": { "schemas": { "Status": { "enum": ["draft", "active"] } } },
+            "components": { "schemas": {
+                "Status": { "enum": ["draft", "active"] },
+                "Sort": { "enum": ["name", "-name"] },
+            } },
         }))
     }
 
@@ -151,21 +171,23 @@ mod tests {
     fn a_query_has_the_parameters_of_its_operation_and_no_others() {
         let paths = paths();
         let refused = |method, path, name: &'static str| {
-            paths.check_query(method, path, [name].into_iter()).err().map(|error| error.reason)
+            paths.check_query(method, path, name.split('+')).err().map(|error| error.reason)
         };
         for (method, path, name, reason) in [
             ("GET", "/a", "limit", None),
-            ("HEAD", "/a", "status", None),
-            ("GET", "/a", "limitt", Some("is not a parameter of this operation, which has limit, status")),
+            ("HEAD", "/a", "status+limit", None),
+            ("GET", "/a", "limit+status+limit", Some("must be given once")),
+            ("GET", "/a", "limitt", Some("is not a parameter of this operation, which has limit, sort, status")),
             ("POST", "/a", "limit", Some("is not a parameter of this operation, which has none")),
             ("GET", "/a/1", "id", Some("is not a parameter of this operation, which has none")),
-            ("POST", "/hook", "anything", None),
-            ("GET", "/elsewhere", "anything", None),
+            ("POST", "/hook", "anything+anything", None),
+            ("GET", "/elsewhere", "anything+anything", None),
             ("DELETE", "/a", "anything", None),
         ] {
             assert_eq!(refused(method, path, name).as_deref(), reason, "{method} {path} {name}");
         }
         assert_eq!(paths.values("GET", "/a", "status"), Some("draft, active"));
+        assert_eq!(paths.values("GET", "/a", "sort"), Some("name, -name"));
         assert_eq!(paths.values("GET", "/a", "limit"), None);
     }
 }
