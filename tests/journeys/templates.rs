@@ -56,7 +56,9 @@ async fn coupons_are_drawn_on_uploaded_templates_across_restarts() {
     let home = Scratch::new("templates");
     let environment = [("PROMOSTACK_HOME", home.path().to_str().unwrap())];
     let process = world.process_with(&environment).await;
-    let drawing = svg("<rect width='600' height='400' fill='#d02020'/><text x='20' y='60' font-size='40'>Gift</text>");
+    // What cannot be read of it is left out, and must not be written into the log.
+    let drawing = svg("<rect width='600' height='400' fill='#d02020'/><text x='20' y='60' font-size='40'>Gift</text>
+         <rect width='forged&#10;ERROR line' height='40'/>");
     let pictures = [
         ("image/png", png(1200, 630, NIGHT), (1200, 630), NIGHT),
         ("image/jpeg", jpeg(640, 900, [200, 200, 200]), (640, 900), [200, 200, 200]),
@@ -89,6 +91,8 @@ async fn coupons_are_drawn_on_uploaded_templates_across_restarts() {
         assert_eq!(seen.qr(), link, "{media_type}");
         uploaded.push(template["id"].clone());
     }
+    let said = process.output.lock().unwrap().clone();
+    assert!(!said.contains("forged") && !said.contains("ERROR line"), "{said}");
     let listed = process.get("/api/templates?archived=false").await;
     let ids: Vec<&Value> = listed["items"].as_array().unwrap().iter().map(|template| &template["id"]).collect();
     assert_eq!(ids, uploaded.iter().rev().collect::<Vec<_>>(), "the newest first");
