@@ -27,6 +27,7 @@ mod operations;
 mod pictures;
 mod revenue;
 mod signals;
+mod signals_by_hand;
 mod signals_market;
 #[allow(dead_code, unreachable_pub, reason = "shared with other tests")]
 #[path = "../support/signals.rs"]
@@ -37,6 +38,8 @@ mod stripe;
 #[path = "../support/stripe.rs"]
 mod stripe_support;
 mod subscriptions;
+mod subscriptions_access;
+mod subscriptions_stripe;
 mod tables;
 mod templates;
 mod traces;

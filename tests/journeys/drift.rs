@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    subscriptions::{ANN, EVE, Shop, VIP, cancel},
+    shop::{ANN, EVE, Shop, VIP, cancel},
     support::{Process, eventually},
 };
 

@@ -20,6 +20,7 @@ mod rebuild;
 mod removals;
 mod replay;
 mod several;
+mod shop;
 mod signals_delivery;
 mod steps;
 mod subscriptions;

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use crate::{
-    subscriptions::{ANN, Channel, begins, shown},
+    shop::{ANN, Channel, begins, shown},
     support::{
         World, eventually,
         localstripe::{KEY, Localstripe, SECRET, id},

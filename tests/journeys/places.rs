@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::{
-    subscriptions::{ANN, EVE, Shop, begins, cancel, decide, shown},
+    shop::{ANN, EVE, Shop, begins, cancel, decide, shown},
     support::{Process, eventually},
 };
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    subscriptions::{ANN, EVE, Shop, begins, cancel, shown},
+    shop::{ANN, EVE, Shop, begins, cancel, shown},
     support::{Process, eventually},
 };
 

@@ -4,7 +4,7 @@ use aggregates::subscription::stripe_subscription_stream;
 use serde_json::json;
 
 use crate::{
-    subscriptions::{ANN, EVE, Shop, VIP, begins, cancel, decide},
+    shop::{ANN, EVE, Shop, VIP, begins, cancel, decide},
     support::eventually,
 };
 
