@@ -13,7 +13,8 @@ use super::{
     problem::{Kind, MEDIA_TYPE},
 };
 
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+/// Of operations, as the document writes them.
+pub(super) const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
 /// The forms of parameters that are texts for the types.
 const FORMS: [(&str, &str); 7] = [

@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use super::problem::FieldError;
-
-const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
+use super::{document::METHODS, problem::FieldError};
 
 /// All paths of the document.
 #[derive(Debug, Default)]
@@ -47,11 +45,10 @@ impl Paths {
         let Some(query) = self.query(method, path) else { return Ok(()) };
         let mut seen = BTreeSet::new();
         for name in names {
+            // A name may be as long as a query.
+            let field = || name.chars().take(64).collect();
             if !seen.insert(name) {
-                return Err(FieldError {
-                    field: name.chars().take(64).collect(),
-                    reason: "must be given once".to_owned(),
-                });
+                return Err(FieldError { field: field(), reason: "must be given once".to_owned() });
             }
             if !query.contains_key(name) {
                 let there_are = query.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -59,7 +56,7 @@ impl Paths {
                     "" => "is not a parameter of this operation, which has none".to_owned(),
                     there_are => format!("is not a parameter of this operation, which has {there_are}"),
                 };
-                return Err(FieldError { field: name.chars().take(64).collect(), reason });
+                return Err(FieldError { field: field(), reason });
             }
         }
         Ok(())
